@@ -1,0 +1,1 @@
+//! Byte-level BPE: text to tokens and back, and training of vocabularies.

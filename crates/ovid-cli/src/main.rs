@@ -1,0 +1,2 @@
+//! The command `ovid`.
+fn main() {}

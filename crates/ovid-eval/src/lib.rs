@@ -1,0 +1,1 @@
+//! Scoring of text: log-probabilities, ranks, perplexity, bits per byte.

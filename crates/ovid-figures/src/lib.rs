@@ -1,0 +1,1 @@
+//! Series of numbers to SVG figures and CSV files.

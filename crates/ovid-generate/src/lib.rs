@@ -1,0 +1,1 @@
+//! Sampling, and the engine that continues many texts at once.

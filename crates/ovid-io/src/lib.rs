@@ -1,0 +1,1 @@
+//! Files: atomic writes, memory maps, checkpoint formats, documents, digests, the hub, progress.

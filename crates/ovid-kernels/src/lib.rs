@@ -1,0 +1,1 @@
+//! The arithmetic of GPT-2, forward and backward.

@@ -1,0 +1,1 @@
+//! The model built into Ovid, as data.

@@ -1,0 +1,1 @@
+//! GPT-2: configuration, weights, forward and backward.

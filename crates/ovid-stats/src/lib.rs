@@ -1,0 +1,1 @@
+//! Statistics: counter-based random numbers.
