@@ -1,1 +1,16 @@
-//! Files: atomic writes, memory maps, checkpoint formats, documents, digests, the hub, progress.
+//! Files: what every other crate reads and writes goes through here.
+//!
+//! In: paths and bytes that nobody vouches for. Out: checked tensors, arrays, documents and digests, or an error that names file, place and cause.
+//! Formats followed: safetensors, GGUF v2/v3, TensorFlow checkpoint bundles, NumPy `.npy`, JSON Lines, the Hugging Face cache layout.
+
+pub mod atomic;
+pub mod digest;
+mod error;
+mod mapped;
+mod observe;
+mod tensor;
+
+pub use error::{Error, Place};
+pub use mapped::Mapped;
+pub use observe::{Observer, Progress, Silent};
+pub use tensor::{Dtype, TensorView};

@@ -1,0 +1,78 @@
+//! A named tensor as it lies in a file: what every checkpoint reader yields and every writer takes.
+
+use std::fmt;
+
+/// Element or block type of a stored tensor. Block types follow ggml's layouts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Dtype {
+    /// IEEE single precision.
+    F32,
+    /// IEEE half precision.
+    F16,
+    /// The upper half of a single.
+    BF16,
+    /// ggml `Q8_0`: 32 values, an f16 scale and 32 signed bytes.
+    Q8_0,
+    /// ggml `Q4_0`: 32 values, an f16 scale and 16 bytes of nibbles (value = nibble - 8).
+    Q4_0,
+    /// ggml `Q4_K`: 256 values in 144 bytes.
+    Q4K,
+    /// ggml `Q6_K`: 256 values in 210 bytes.
+    Q6K,
+}
+
+impl Dtype {
+    /// Values in one block (1 for plain types).
+    pub const fn block_len(self) -> usize {
+        match self {
+            Self::F32 | Self::F16 | Self::BF16 => 1,
+            Self::Q8_0 | Self::Q4_0 => 32,
+            Self::Q4K | Self::Q6K => 256,
+        }
+    }
+
+    /// Bytes of one block (of one value for plain types).
+    pub const fn block_bytes(self) -> usize {
+        match self {
+            Self::F32 => 4,
+            Self::F16 | Self::BF16 => 2,
+            Self::Q8_0 => 34,
+            Self::Q4_0 => 18,
+            Self::Q4K => 144,
+            Self::Q6K => 210,
+        }
+    }
+
+    /// Bytes of `n` values, or `None` where `n` is no whole number of blocks or the product overflows.
+    pub fn bytes_of(self, n: usize) -> Option<usize> {
+        n.is_multiple_of(self.block_len()).then_some(n / self.block_len())?.checked_mul(self.block_bytes())
+    }
+}
+
+impl fmt::Display for Dtype {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::F32 => "F32",
+            Self::F16 => "F16",
+            Self::BF16 => "BF16",
+            Self::Q8_0 => "Q8_0",
+            Self::Q4_0 => "Q4_0",
+            Self::Q4K => "Q4_K",
+            Self::Q6K => "Q6_K",
+        })
+    }
+}
+
+/// A tensor borrowed from a mapped file. Row-major: the last dimension of `shape` is contiguous (readers of formats that count the other way turn it round).
+#[derive(Clone, Debug)]
+pub struct TensorView<'a> {
+    /// Name as the file has it.
+    pub name: &'a str,
+    /// Type of the stored values.
+    pub dtype: Dtype,
+    /// Dimensions, slowest first.
+    pub shape: Vec<usize>,
+    /// The bytes, exactly as many as `dtype` and `shape` ask for; not necessarily aligned.
+    pub data: &'a [u8],
+}
