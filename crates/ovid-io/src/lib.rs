@@ -1,13 +1,16 @@
 //! Files: what every other crate reads and writes goes through here.
 //!
 //! In: paths and bytes that nobody vouches for. Out: checked tensors, arrays, documents and digests, or an error that names file, place and cause.
-//! Formats followed: safetensors, GGUF v2/v3, TensorFlow checkpoint bundles, NumPy `.npy`, JSON Lines, the Hugging Face cache layout.
+//! Formats followed: safetensors, GGUF v2/v3, TensorFlow checkpoint bundles, `NumPy` arrays, JSON Lines, the Hugging Face cache layout.
 
 pub mod atomic;
 pub mod digest;
+pub mod documents;
 mod error;
 mod mapped;
+pub mod npy;
 mod observe;
+pub mod shards;
 mod tensor;
 
 pub use error::{Error, Place};
