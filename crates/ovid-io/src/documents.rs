@@ -264,3 +264,6 @@ fn stem(path: &Path) -> String {
 fn at_line(path: &Path, line: u64, cause: impl Into<String>) -> Error {
     Error::malformed(path, Place::Line(line), cause)
 }
+
+#[cfg(test)]
+mod tests;
