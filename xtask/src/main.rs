@@ -1,2 +1,68 @@
 //! Chores of the project, run as `cargo xtask NAME`.
-fn main() {}
+//!
+//! `test` is what CI runs: every check of the source, then every test. A check reads the tree and says what is wrong and where; it changes nothing.
+
+mod audit;
+mod layout;
+mod licences;
+mod stage;
+mod suite;
+mod text;
+mod tree;
+mod unsafety;
+
+use std::process::ExitCode;
+
+use stage::Stages;
+use tree::Tree;
+
+const HELP: &str = "\
+chores of the project
+
+usage: cargo xtask NAME
+
+  test     all checks, then all tests (what CI runs)
+  check    all checks, no tests
+  audit    security advisories and licences with cargo-deny (needs the network)
+";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let result = match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["test"] => check_and_test(true),
+        ["check"] => check_and_test(false),
+        ["audit"] => audit::run(),
+        [] | ["help" | "--help" | "-h"] => {
+            print!("{HELP}");
+            return ExitCode::SUCCESS;
+        }
+        _ => {
+            eprint!("error: no chore is called '{}'\n\n{HELP}", args.join(" "));
+            return ExitCode::from(2);
+        }
+    };
+    match result {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(e) => {
+            eprintln!("error: {e:#}");
+            ExitCode::from(3)
+        }
+    }
+}
+
+/// All checks, and all tests where `tests` says so. `Ok(false)` where one failed.
+fn check_and_test(with_tests: bool) -> anyhow::Result<bool> {
+    let tree = Tree::open()?;
+    let mut stages = Stages::new(&tree);
+    stages.cargo("format", &["fmt", "--all", "--check"]);
+    stages.check("text", text::check);
+    stages.check("links", text::links);
+    stages.check("layout", layout::check);
+    stages.check("unsafe", unsafety::check);
+    stages.check("licences", licences::check);
+    stages.cargo("lints", &["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"]);
+    stages.cargo_with("docs", &["doc", "--workspace", "--no-deps", "--quiet"], &[("RUSTDOCFLAGS", "-D warnings")]);
+    let counts = with_tests.then(|| stages.tests("tests"));
+    Ok(stages.finish(counts))
+}

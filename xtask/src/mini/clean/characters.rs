@@ -1,0 +1,139 @@
+//! Characters: one spelling for each quote, dash and blank, so that a small model need not learn five.
+//!
+//! Curly quotes become straight ones because seeds are typed on keyboards; a double hyphen becomes the dash it stands for.
+
+use std::borrow::Cow;
+
+/// Mojibake of the 1970s addresses in nltk (Big5 punctuation read as Latin-1), and other fixed strings.
+const STRINGS: &[(&str, &str)] = &[
+    ("¡¦", "'"),
+    ("¡§", "\""),
+    ("¡¨", "\""),
+    ("¡X", "—"),
+    ("¡V", "-"),
+    ("&nbsp;", " "),
+    ("&amp;", "&"),
+    ("&lt;", "<"),
+    ("&gt;", ">"),
+    ("&quot;", "\""),
+    ("&#8217;", "'"),
+    ("&#8220;", "\""),
+    ("&#8221;", "\""),
+    ("&#8211;", "–"),
+    ("&#8212;", "—"),
+    ("&#038;", "&"),
+    ("&#39;", "'"),
+    ("``", "\""),
+    ("''", "\""),
+    (" . . . ", "... "),
+    (" . . .", "..."),
+    (". . .", "..."),
+    ("----", "—"),
+    ("---", "—"),
+    ("--", "—"),
+    ("——", "—"),
+];
+
+/// `text` with one spelling for each mark; letters are left as they are.
+pub fn normalise(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\u{2018}' | '\u{2019}' | '\u{201a}' | '\u{201b}' | '\u{2032}' | '\u{02bc}' | '\u{00b4}' => out.push('\''),
+            '\u{201c}' | '\u{201d}' | '\u{201e}' | '\u{201f}' | '\u{2033}' | '«' | '»' => out.push('"'),
+            '\u{2026}' => out.push_str("..."),
+            '\u{2010}' | '\u{2011}' | '\u{2212}' => out.push('-'),
+            '\u{2012}' => out.push('–'),
+            '\u{2015}' => out.push('—'),
+            '\t' | '\u{00a0}' | '\u{1680}' | '\u{2000}'..='\u{200a}' | '\u{202f}' | '\u{205f}' | '\u{3000}' => out.push(' '),
+            '\u{2028}' | '\u{2029}' | '\u{0085}' | '\u{000c}' | '\u{000b}' => out.push('\n'),
+            '•' | '‣' | '◦' | '▪' | '●' | '■' => out.push('*'),
+            'ﬁ' => out.push_str("fi"),
+            'ﬂ' => out.push_str("fl"),
+            '\n' => out.push('\n'),
+            // Soft hyphens, joiners, marks of direction, byte order marks, variation selectors, private use, the replacement character.
+            '\u{00ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{fe00}'..='\u{fe0f}' => {}
+            '\u{feff}' | '\u{fffc}' | '\u{fffd}' | '\u{e000}'..='\u{f8ff}' => {}
+            c if c.is_control() => {}
+            c => out.push(c),
+        }
+    }
+    for (from, to) in STRINGS {
+        if out.contains(from) {
+            out = out.replace(from, to);
+        }
+    }
+    out
+}
+
+/// True for letters that are not of the Latin or Greek scripts, and for pictographs.
+fn is_foreign(c: char) -> bool {
+    matches!(c as u32, 0x0400..=0x1dff | 0x2190..=0x2bff | 0x2c00..=0x2c5f | 0x2c80..=0xd7ff | 0xf900..=0xfaff | 0xfb13..=0xfe6f | 0x10000..)
+}
+
+/// `text` without letters of other scripts and pictographs, nor the empty brackets that they leave.
+pub fn latin(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(is_foreign) {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(text.chars().filter(|&c| !is_foreign(c)).collect())
+}
+
+/// `line` with single blanks, no blank before a closing mark or after an opening one, and no empty brackets.
+pub fn tidy(line: &str) -> String {
+    let mut out = String::with_capacity(line.len());
+    for word in line.split_ascii_whitespace() {
+        let after_opening = out.ends_with(['(', '[']);
+        let closing = word.starts_with([',', ';', ')', ']']) || (word.starts_with(['.', ':', '!', '?']) && !word.starts_with("..") && !word[1..].starts_with(char::is_alphanumeric));
+        if !out.is_empty() && !after_opening && !closing {
+            out.push(' ');
+        }
+        out.push_str(word);
+    }
+    // What a stripped template leaves: "(; born 1957)", "(, )", "[]".
+    while let Some((from, to)) = [("(;", "("), ("(,", "("), ("(:", "("), (";)", ")"), (",)", ")"), ("()", ""), ("[]", ""), ("( ", "("), (" )", ")")].into_iter().find(|(from, _)| out.contains(from)) {
+        out = out.replace(from, to);
+    }
+    for (from, to) in [("  ", " "), (" ,", ","), (" .\"", ".\""), (",,", ","), (",.", ".")] {
+        if out.contains(from) {
+            out = out.replace(from, to);
+        }
+    }
+    if out.ends_with(" .") {
+        out.truncate(out.len() - 2);
+        out.push('.');
+    }
+    out.trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_spelling_for_each_mark() {
+        for (from, to) in [
+            ("“It’s—” he said…", "\"It's—\" he said..."),
+            ("word--word", "word—word"),
+            ("a\u{a0}b\u{feff}c", "a bc"),
+            ("people¡¦s", "people's"),
+            ("``quoted''", "\"quoted\""),
+        ] {
+            assert_eq!(normalise(from), to);
+        }
+    }
+
+    #[test]
+    fn what_templates_leave_goes() {
+        for (from, to) in [
+            ("Chan (; born 1957) is", "Chan (born 1957) is"),
+            ("Kodalu ( Daughter ) is", "Kodalu (Daughter) is"),
+            ("trade ().", "trade."),
+            ("a , b ; c .", "a, b; c."),
+            ("costs .5 of it", "costs .5 of it"),
+        ] {
+            assert_eq!(tidy(from), to);
+        }
+        assert_eq!(tidy(&latin("Fakir (Sindhi: سھراب) sang")), "Fakir (Sindhi:) sang");
+    }
+}
