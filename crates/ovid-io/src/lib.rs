@@ -10,10 +10,12 @@ mod error;
 mod mapped;
 pub mod npy;
 mod observe;
+pub mod safetensors;
+mod sequence;
 pub mod shards;
 mod tensor;
 
 pub use error::{Error, Place};
 pub use mapped::Mapped;
 pub use observe::{Observer, Progress, Silent};
-pub use tensor::{Dtype, TensorView};
+pub use tensor::{Dtype, TensorSpec, TensorView};

@@ -76,3 +76,39 @@ pub struct TensorView<'a> {
     /// The bytes, exactly as many as `dtype` and `shape` ask for; not necessarily aligned.
     pub data: &'a [u8],
 }
+
+/// A tensor about to be written: everything but its bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TensorSpec {
+    /// Name as the file will have it.
+    pub name: String,
+    /// Type of the stored values.
+    pub dtype: Dtype,
+    /// Dimensions, slowest first.
+    pub shape: Vec<usize>,
+}
+
+impl TensorSpec {
+    /// Puts the three together.
+    pub fn new(name: impl Into<String>, dtype: Dtype, shape: impl Into<Vec<usize>>) -> Self {
+        Self { name: name.into(), dtype, shape: shape.into() }
+    }
+
+    /// Bytes of the tensor, or `None` where a row is no whole number of blocks or the product overflows.
+    pub fn n_bytes(&self) -> Option<usize> {
+        bytes_of_shape(self.dtype, &self.shape)
+    }
+}
+
+/// Bytes of a tensor, or `None` where a row is no whole number of blocks or the product overflows.
+pub(crate) fn bytes_of_shape(dtype: Dtype, shape: &[usize]) -> Option<usize> {
+    // A block lies within a row; a tensor without dimensions is one value.
+    dtype.bytes_of(shape.last().copied().unwrap_or(1))?;
+    dtype.bytes_of(n_values(shape)?)
+}
+
+/// The product of the dimensions, or `None` where it overflows (a zero among them does not hide an overflow).
+pub(crate) fn n_values(shape: &[usize]) -> Option<usize> {
+    let product = shape.iter().filter(|n| **n != 0).try_fold(1_usize, |product, n| product.checked_mul(*n))?;
+    Some(if shape.contains(&0) { 0 } else { product })
+}
