@@ -1,1 +1,11 @@
 //! Sampling, and the engine that continues many texts at once.
+//!
+//! In: prompts as token ids, [`Settings`], seeds, a model. Out: tokens and text, as they come, the same to the bit whatever else runs beside.
+//! Follows transformers' generation (5.23) in rules and order; random numbers are a function of (seed, position) alone.
+
+mod error;
+mod math;
+pub mod sampling;
+
+pub use error::Error;
+pub use sampling::{Sampler, Settings};
