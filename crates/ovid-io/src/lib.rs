@@ -7,6 +7,7 @@ pub mod atomic;
 pub mod digest;
 pub mod documents;
 mod error;
+pub mod gguf;
 mod mapped;
 pub mod npy;
 mod observe;

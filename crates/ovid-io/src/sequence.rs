@@ -36,12 +36,12 @@ impl Sequence {
         &self.specs
     }
 
-    /// Takes note of `n` bytes of tensor `name`. True where they complete it.
-    pub(crate) fn advance(&mut self, path: &Path, name: &str, n: usize) -> Result<bool, Error> {
+    /// Takes note of `n` bytes of tensor `name`. Says the tensor's size where they complete it.
+    pub(crate) fn advance(&mut self, path: &Path, name: &str, n: usize) -> Result<Option<usize>, Error> {
         let wrong = |cause: String| Err(Error::unwritable(path, Place::Key(name.to_owned()), cause));
         if n == 0 {
             // A tensor of no bytes is complete before it is named.
-            return Ok(false);
+            return Ok(None);
         }
         let Some((spec, size)) = self.specs.get(self.current) else { return wrong("all tensors are written already".to_owned()) };
         if spec.name != name {
@@ -51,7 +51,7 @@ impl Sequence {
             return wrong(format!("{n} bytes are given where {} are left of its {size}", size - self.written));
         }
         self.written += n;
-        let complete = self.written == *size;
+        let complete = (self.written == *size).then_some(*size);
         self.skip_full();
         Ok(complete)
     }

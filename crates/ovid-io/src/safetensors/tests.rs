@@ -80,7 +80,7 @@ fn a_header_that_lies_is_refused_with_the_reason() {
     check(r#"{"a":{"dtype":"F32","shape":[2],"data_offsets":[4,12]}}"#, 12, "key \"a\": leaves a hole");
     check("{}", 4, "the tensors take 0 bytes, but 4 follow");
     check("[]", 0, "does not begin with {");
-    check("{\"a\":\n  5}", 0, "at byte 17: the header cannot be read");
+    check("{\"a\":\n  5}", 0, "at byte 16: the header cannot be read");
     check(&"{\"a\":".repeat(100_000), 0, "the header cannot be read");
     let length = |n: u64| open(n.to_le_bytes().to_vec()).unwrap_err();
     assert!(length(1).contains("said to be 1 bytes long where at most 0 can be"));
