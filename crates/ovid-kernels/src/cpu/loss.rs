@@ -1,0 +1,100 @@
+//! Cross-entropy, and the scores of given tokens, row by row of logits.
+
+use super::simd::{Kernel, LANES, Lanes, Unit};
+use crate::backend::Score;
+use crate::math::{exp_lanes, log, tree_sum};
+
+/// Turns logits into exp(logit - max); gives (max, sum of the exponentials).
+struct Exponentials<'a>(&'a mut [f32]);
+
+impl Kernel for Exponentials<'_> {
+    type Out = (f32, f32);
+
+    #[inline(always)]
+    unsafe fn run<L: Lanes>(self) -> (f32, f32) {
+        let mut max = L::splat(f32::NEG_INFINITY);
+        for chunk in self.0.chunks_exact(LANES) {
+            max = L::max(L::load(chunk.as_ptr()), max);
+        }
+        let tail = self.0.chunks_exact(LANES).remainder();
+        let max = L::to_array(max).into_iter().chain(tail.iter().copied()).fold(f32::NEG_INFINITY, |a, b| if b > a { b } else { a });
+        let mut partials = L::splat(0.0);
+        for chunk in self.0.chunks_mut(LANES) {
+            let e = exp_lanes::<L>(L::sub(L::load_part(chunk.as_ptr(), chunk.len()), L::splat(max)));
+            L::store_part(chunk.as_mut_ptr(), e, chunk.len());
+            partials = L::add(partials, L::load_part(chunk.as_ptr(), chunk.len()));
+        }
+        (max, tree_sum(L::to_array(partials)))
+    }
+}
+
+struct Scale<'a>(&'a mut [f32], f32);
+
+impl Kernel for Scale<'_> {
+    type Out = ();
+
+    #[inline(always)]
+    unsafe fn run<L: Lanes>(self) {
+        for chunk in self.0.chunks_mut(LANES) {
+            let y = L::mul(L::load_part(chunk.as_ptr(), chunk.len()), L::splat(self.1));
+            L::store_part(chunk.as_mut_ptr(), y, chunk.len());
+        }
+    }
+}
+
+/// The loss of one row in nats; the logits become d loss / d logits times `scale`. A target outside the vocabulary is not counted and gives zeros.
+pub fn cross_entropy(unit: Unit, logits: &mut [f32], target: u32, scale: f32) -> f64 {
+    let Some(at) = logits.get(target as usize).copied() else {
+        logits.fill(0.0);
+        return 0.0;
+    };
+    // SAFETY: both kernels stay inside the slice.
+    let (max, sum) = unsafe { unit.run(Exponentials(logits)) };
+    let loss = f64::from(log(sum)) + f64::from(max - at);
+    // SAFETY: as above.
+    unsafe { unit.run(Scale(logits, scale / sum)) };
+    logits[target as usize] -= scale;
+    loss
+}
+
+/// The score of one row; the logits are used up.
+pub fn score(unit: Unit, logits: &mut [f32], target: Option<u32>, top: usize) -> Score {
+    let mut best = top_tokens(logits, top);
+    let target = target.and_then(|t| logits.get(t as usize).map(|x| (t as usize, *x)));
+    let rank = target.map_or(0, |(t, x)| {
+        let before = logits[..t].iter().filter(|y| **y >= x).count();
+        1 + before as u32 + logits[t + 1..].iter().filter(|y| **y > x).count() as u32
+    });
+    let kept: Vec<f32> = best.iter().map(|(_, x)| *x).collect();
+    // Entropy = log-sum-exp - expected logit; the expectation is taken of logit - max, whose exponential is the probability times the sum.
+    let shifted = logits.to_vec();
+    // SAFETY: the kernel stays inside the slice.
+    let (max, sum) = unsafe { unit.run(Exponentials(logits)) };
+    let log_sum = log(sum);
+    let expected: f64 = shifted.iter().zip(logits.iter()).filter(|(_, e)| **e > 0.0).map(|(x, e)| f64::from(x - max) * f64::from(*e)).sum();
+    for ((_, y), x) in best.iter_mut().zip(kept) {
+        *y = (x - max) - log_sum;
+    }
+    Score {
+        logprob: target.map_or(f32::NAN, |(_, x)| (x - max) - log_sum),
+        rank,
+        entropy: (f64::from(log_sum) - expected / f64::from(sum)) as f32,
+        top: best,
+    }
+}
+
+/// The `n` greatest logits, of equal ones the lower id first.
+fn top_tokens(logits: &[f32], n: usize) -> Vec<(u32, f32)> {
+    let n = n.min(logits.len());
+    if n == 0 {
+        return Vec::new();
+    }
+    let order = |a: &(u32, f32), b: &(u32, f32)| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0));
+    let mut all: Vec<(u32, f32)> = logits.iter().enumerate().map(|(i, x)| (i as u32, *x)).collect();
+    if n < all.len() {
+        all.select_nth_unstable_by(n - 1, order);
+        all.truncate(n);
+    }
+    all.sort_unstable_by(order);
+    all
+}

@@ -1,0 +1,153 @@
+//! Two 256-bit registers are sixteen lanes.
+
+use super::{Kernel, LANES, Lanes};
+use std::arch::x86_64::*;
+
+#[derive(Clone, Copy)]
+pub struct Avx2;
+
+#[target_feature(enable = "avx2,fma,f16c")]
+pub unsafe fn enter<K: Kernel>(kernel: K) -> K::Out {
+    kernel.run::<Avx2>()
+}
+
+/// The low and the high half of one byte-product sum; exact, since 16-bit products are added in 32 bits (`maddubs` would saturate).
+#[inline(always)]
+unsafe fn dot_half(acc: __m256i, w: __m256i, x: __m256i) -> __m256i {
+    let even = _mm256_madd_epi16(_mm256_and_si256(w, _mm256_set1_epi16(0xff)), _mm256_srai_epi16::<8>(_mm256_slli_epi16::<8>(x)));
+    let odd = _mm256_madd_epi16(_mm256_srli_epi16::<8>(w), _mm256_srai_epi16::<8>(x));
+    _mm256_add_epi32(acc, _mm256_add_epi32(even, odd))
+}
+
+#[inline(always)]
+unsafe fn flush(x: __m256) -> __m256 {
+    let magnitude = _mm256_and_ps(x, _mm256_castsi256_ps(_mm256_set1_epi32(0x7fff_ffff)));
+    let sign = _mm256_and_ps(x, _mm256_set1_ps(-0.0));
+    let normal = _mm256_cmp_ps::<_CMP_NLT_UQ>(magnitude, _mm256_set1_ps(f32::MIN_POSITIVE));
+    _mm256_or_ps(sign, _mm256_and_ps(normal, x))
+}
+
+#[inline(always)]
+unsafe fn dot_bf16_half(acc: __m256, w: __m256i, x: __m256i) -> __m256 {
+    let odd = |v: __m256i| _mm256_castsi256_ps(_mm256_and_si256(v, _mm256_set1_epi32(0xffff_0000u32 as i32)));
+    let even = |v: __m256i| _mm256_castsi256_ps(_mm256_slli_epi32::<16>(v));
+    let acc = flush(_mm256_fmadd_ps(odd(w), odd(x), flush(acc)));
+    flush(_mm256_fmadd_ps(even(w), even(x), acc))
+}
+
+impl Lanes for Avx2 {
+    type F = [__m256; 2];
+    type I = [__m256i; 2];
+    const WIDE: bool = false;
+
+    #[inline(always)]
+    unsafe fn load(p: *const f32) -> Self::F {
+        [_mm256_loadu_ps(p), _mm256_loadu_ps(p.add(8))]
+    }
+    #[inline(always)]
+    unsafe fn store(p: *mut f32, x: Self::F) {
+        _mm256_storeu_ps(p, x[0]);
+        _mm256_storeu_ps(p.add(8), x[1]);
+    }
+    #[inline(always)]
+    unsafe fn load_part(p: *const f32, n: usize) -> Self::F {
+        let mut lanes = [0f32; LANES];
+        std::ptr::copy_nonoverlapping(p, lanes.as_mut_ptr(), n.min(LANES));
+        Self::load(lanes.as_ptr())
+    }
+    #[inline(always)]
+    unsafe fn store_part(p: *mut f32, x: Self::F, n: usize) {
+        std::ptr::copy_nonoverlapping(Self::to_array(x).as_ptr(), p, n.min(LANES));
+    }
+    #[inline(always)]
+    unsafe fn load_f16(p: *const u16) -> Self::F {
+        [_mm256_cvtph_ps(_mm_loadu_si128(p.cast())), _mm256_cvtph_ps(_mm_loadu_si128(p.add(8).cast()))]
+    }
+    #[inline(always)]
+    unsafe fn splat(x: f32) -> Self::F {
+        [_mm256_set1_ps(x); 2]
+    }
+    #[inline(always)]
+    unsafe fn add(a: Self::F, b: Self::F) -> Self::F {
+        [_mm256_add_ps(a[0], b[0]), _mm256_add_ps(a[1], b[1])]
+    }
+    #[inline(always)]
+    unsafe fn sub(a: Self::F, b: Self::F) -> Self::F {
+        [_mm256_sub_ps(a[0], b[0]), _mm256_sub_ps(a[1], b[1])]
+    }
+    #[inline(always)]
+    unsafe fn mul(a: Self::F, b: Self::F) -> Self::F {
+        [_mm256_mul_ps(a[0], b[0]), _mm256_mul_ps(a[1], b[1])]
+    }
+    #[inline(always)]
+    unsafe fn div(a: Self::F, b: Self::F) -> Self::F {
+        [_mm256_div_ps(a[0], b[0]), _mm256_div_ps(a[1], b[1])]
+    }
+    #[inline(always)]
+    unsafe fn fma(a: Self::F, b: Self::F, c: Self::F) -> Self::F {
+        [_mm256_fmadd_ps(a[0], b[0], c[0]), _mm256_fmadd_ps(a[1], b[1], c[1])]
+    }
+    #[inline(always)]
+    unsafe fn max(a: Self::F, b: Self::F) -> Self::F {
+        [_mm256_max_ps(a[0], b[0]), _mm256_max_ps(a[1], b[1])]
+    }
+    #[inline(always)]
+    unsafe fn min(a: Self::F, b: Self::F) -> Self::F {
+        [_mm256_min_ps(a[0], b[0]), _mm256_min_ps(a[1], b[1])]
+    }
+    #[inline(always)]
+    unsafe fn sqrt(a: Self::F) -> Self::F {
+        [_mm256_sqrt_ps(a[0]), _mm256_sqrt_ps(a[1])]
+    }
+    #[inline(always)]
+    unsafe fn round(a: Self::F) -> Self::F {
+        const NEAREST: i32 = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
+        [_mm256_round_ps::<NEAREST>(a[0]), _mm256_round_ps::<NEAREST>(a[1])]
+    }
+    #[inline(always)]
+    unsafe fn select_lt(a: Self::F, b: Self::F, x: Self::F, y: Self::F) -> Self::F {
+        [
+            _mm256_blendv_ps(y[0], x[0], _mm256_cmp_ps::<_CMP_LT_OQ>(a[0], b[0])),
+            _mm256_blendv_ps(y[1], x[1], _mm256_cmp_ps::<_CMP_LT_OQ>(a[1], b[1])),
+        ]
+    }
+    #[inline(always)]
+    unsafe fn pow2(n: Self::F) -> Self::F {
+        let half = |x| _mm256_castsi256_ps(_mm256_slli_epi32::<23>(_mm256_add_epi32(_mm256_cvtps_epi32(x), _mm256_set1_epi32(127))));
+        [half(n[0]), half(n[1])]
+    }
+    #[inline(always)]
+    unsafe fn to_array(a: Self::F) -> [f32; LANES] {
+        std::mem::transmute(a)
+    }
+    #[inline(always)]
+    unsafe fn load_i(p: *const i32) -> Self::I {
+        [_mm256_loadu_si256(p.cast()), _mm256_loadu_si256(p.add(8).cast())]
+    }
+    #[inline(always)]
+    unsafe fn splat_i(x: i32) -> Self::I {
+        [_mm256_set1_epi32(x); 2]
+    }
+    #[inline(always)]
+    unsafe fn to_f(a: Self::I) -> Self::F {
+        [_mm256_cvtepi32_ps(a[0]), _mm256_cvtepi32_ps(a[1])]
+    }
+    #[inline(always)]
+    unsafe fn low_nibbles(a: Self::I) -> Self::I {
+        let mask = _mm256_set1_epi8(0x0f);
+        [_mm256_and_si256(a[0], mask), _mm256_and_si256(a[1], mask)]
+    }
+    #[inline(always)]
+    unsafe fn high_nibbles(a: Self::I) -> Self::I {
+        let mask = _mm256_set1_epi8(0x0f);
+        [_mm256_and_si256(_mm256_srli_epi16::<4>(a[0]), mask), _mm256_and_si256(_mm256_srli_epi16::<4>(a[1]), mask)]
+    }
+    #[inline(always)]
+    unsafe fn dot_u8_i8(acc: Self::I, w: Self::I, x: Self::I) -> Self::I {
+        [dot_half(acc[0], w[0], x[0]), dot_half(acc[1], w[1], x[1])]
+    }
+    #[inline(always)]
+    unsafe fn dot_bf16(acc: Self::F, w: Self::I, x: Self::I) -> Self::F {
+        [dot_bf16_half(acc[0], w[0], x[0]), dot_bf16_half(acc[1], w[1], x[1])]
+    }
+}

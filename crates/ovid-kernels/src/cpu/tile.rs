@@ -1,0 +1,251 @@
+//! The innermost loops of every product: a tile of M rows by V vectors of outputs, each output one chain along k.
+//!
+//! `exact-1`: y = chain of fused multiply-adds in rising k from +0 (bf16: the odd element of each pair first; blocks: the exact integer sum of a block times both
+//! scales). Lanes and tiles run over outputs, never over k, so neither the unit nor the tile can change a bit.
+//!
+//! Cost of one tile of M = 12, V = 2 in f32: 2 loads, 12 broadcasts and 24 fused multiply-adds a step of k, so the multiply units are the limit; of M = 1: the loads are.
+
+use super::simd::{LANES, Lanes};
+use ovid_io::Dtype;
+
+/// Outputs that lie side by side in one panel of packed weights.
+pub const PANEL: usize = 32;
+
+/// The most vectors a tile is wide.
+pub const VECS: usize = PANEL / LANES;
+
+/// How weights of one type and the rows they meet lie in memory, and how a tile walks them. A *unit* is the step of k: 1 (f32, f16), 2 (bf16), 32 (blocks).
+pub trait Format: Copy + Send + Sync + 'static {
+    /// The type of the weights.
+    const DTYPE: Dtype;
+    /// Values of k in one unit.
+    const UNIT: usize;
+    /// Bytes that one unit of one panel takes.
+    const PANEL_BYTES: usize;
+    /// Bytes that one unit of one row takes.
+    const ROW_BYTES: usize;
+    /// Rows of the largest tile: on wide units, on others.
+    const MAX_ROWS: [usize; 2];
+
+    /// Goes on with the chains in `acc` over `units` units of the rows at `a` and the panel at `b`, of which vector `v0 + v` is used.
+    ///
+    /// # Safety
+    /// `a` holds `units * M * ROW_BYTES` bytes, `b` holds `units * PANEL_BYTES`.
+    unsafe fn chain<L: Lanes, const M: usize, const V: usize>(
+        units: usize,
+        a: *const u8,
+        b: *const u8,
+        v0: usize,
+        acc: &mut [[L::F; V]; M],
+    );
+}
+
+/// f32 weights.
+#[derive(Clone, Copy)]
+pub struct F32;
+
+impl Format for F32 {
+    const DTYPE: Dtype = Dtype::F32;
+    const UNIT: usize = 1;
+    const PANEL_BYTES: usize = 4 * PANEL;
+    const ROW_BYTES: usize = 4;
+    const MAX_ROWS: [usize; 2] = [12, 6];
+
+    #[inline(always)]
+    unsafe fn chain<L: Lanes, const M: usize, const V: usize>(
+        units: usize,
+        a: *const u8,
+        b: *const u8,
+        v0: usize,
+        acc: &mut [[L::F; V]; M],
+    ) {
+        let (mut a, mut b) = (a.cast::<f32>(), b.cast::<f32>().add(v0 * LANES));
+        for _ in 0..units {
+            let w: [L::F; V] = std::array::from_fn(|v| L::load(b.add(v * LANES)));
+            for m in 0..M {
+                let x = L::splat(*a.add(m));
+                for v in 0..V {
+                    acc[m][v] = L::fma(x, w[v], acc[m][v]);
+                }
+            }
+            a = a.add(M);
+            b = b.add(PANEL);
+        }
+    }
+}
+
+/// f16 weights, widened as they are read.
+#[derive(Clone, Copy)]
+pub struct F16;
+
+impl Format for F16 {
+    const DTYPE: Dtype = Dtype::F16;
+    const UNIT: usize = 1;
+    const PANEL_BYTES: usize = 2 * PANEL;
+    const ROW_BYTES: usize = 4;
+    const MAX_ROWS: [usize; 2] = [12, 6];
+
+    #[inline(always)]
+    unsafe fn chain<L: Lanes, const M: usize, const V: usize>(
+        units: usize,
+        a: *const u8,
+        b: *const u8,
+        v0: usize,
+        acc: &mut [[L::F; V]; M],
+    ) {
+        let (mut a, mut b) = (a.cast::<f32>(), b.cast::<u16>().add(v0 * LANES));
+        for _ in 0..units {
+            let w: [L::F; V] = std::array::from_fn(|v| L::load_f16(b.add(v * LANES)));
+            for m in 0..M {
+                let x = L::splat(*a.add(m));
+                for v in 0..V {
+                    acc[m][v] = L::fma(x, w[v], acc[m][v]);
+                }
+            }
+            a = a.add(M);
+            b = b.add(PANEL);
+        }
+    }
+}
+
+/// bf16 weights, two of k in each 32-bit lane, the even one low; rows rounded to bf16 in the same pairs.
+#[derive(Clone, Copy)]
+pub struct Bf16;
+
+impl Format for Bf16 {
+    const DTYPE: Dtype = Dtype::BF16;
+    const UNIT: usize = 2;
+    const PANEL_BYTES: usize = 4 * PANEL;
+    const ROW_BYTES: usize = 4;
+    const MAX_ROWS: [usize; 2] = [12, 4];
+
+    #[inline(always)]
+    unsafe fn chain<L: Lanes, const M: usize, const V: usize>(
+        units: usize,
+        a: *const u8,
+        b: *const u8,
+        v0: usize,
+        acc: &mut [[L::F; V]; M],
+    ) {
+        let (mut a, mut b) = (a.cast::<i32>(), b.cast::<i32>().add(v0 * LANES));
+        for _ in 0..units {
+            let w: [L::I; V] = std::array::from_fn(|v| L::load_i(b.add(v * LANES)));
+            for m in 0..M {
+                let x = L::splat_i(*a.add(m));
+                for v in 0..V {
+                    acc[m][v] = L::dot_bf16(acc[m][v], w[v], x);
+                }
+            }
+            a = a.add(M);
+            b = b.add(PANEL);
+        }
+    }
+}
+
+/// Values in a block of the quantised formats.
+pub const BLOCK: usize = 32;
+
+/// Bytes of one row's unit in the block formats: 32 signed bytes in eight groups of four, the scale (f32), and minus the weights' offset times the bytes' sum (i32).
+const BLOCK_ROW_BYTES: usize = BLOCK + 8;
+
+/// `Q8_0` weights, stored as bytes with 128 added: groups of four along k in each 32-bit lane, then 32 scales in f16.
+#[derive(Clone, Copy)]
+pub struct Q8;
+
+/// `Q4_0` weights, the nibbles of the file as they are: group g of four in the low nibbles, group g + 4 in the high ones, then 32 scales in f16.
+#[derive(Clone, Copy)]
+pub struct Q4;
+
+/// Adds one block: the exact integer sum, times the row's and the weights' scales.
+#[inline(always)]
+unsafe fn add_block<L: Lanes, const M: usize, const V: usize>(
+    a: *const u8,
+    scales: *const u16,
+    sums: [[L::I; V]; M],
+    acc: &mut [[L::F; V]; M],
+) {
+    let x_scales = a.add(M * BLOCK).cast::<f32>();
+    let w_scales: [L::F; V] = std::array::from_fn(|v| L::load_f16(scales.add(v * LANES)));
+    for m in 0..M {
+        let x_scale = L::splat(*x_scales.add(m));
+        for v in 0..V {
+            acc[m][v] = L::fma(L::to_f(sums[m][v]), L::mul(w_scales[v], x_scale), acc[m][v]);
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn offsets<L: Lanes, const M: usize, const V: usize>(a: *const u8) -> [[L::I; V]; M] {
+    let offsets = a.add(M * (BLOCK + 4)).cast::<i32>();
+    std::array::from_fn(|m| [L::splat_i(*offsets.add(m)); V])
+}
+
+impl Format for Q8 {
+    const DTYPE: Dtype = Dtype::Q8_0;
+    const UNIT: usize = BLOCK;
+    const PANEL_BYTES: usize = (BLOCK + 2) * PANEL;
+    const ROW_BYTES: usize = BLOCK_ROW_BYTES;
+    const MAX_ROWS: [usize; 2] = [6, 2];
+
+    #[inline(always)]
+    unsafe fn chain<L: Lanes, const M: usize, const V: usize>(
+        units: usize,
+        a: *const u8,
+        b: *const u8,
+        v0: usize,
+        acc: &mut [[L::F; V]; M],
+    ) {
+        for unit in 0..units {
+            let (a, b) = (a.add(unit * M * Self::ROW_BYTES), b.add(unit * Self::PANEL_BYTES));
+            let x = a.cast::<i32>();
+            let w = b.cast::<i32>().add(v0 * LANES);
+            let mut sums = offsets::<L, M, V>(a);
+            for g in 0..BLOCK / 4 {
+                let w: [L::I; V] = std::array::from_fn(|v| L::load_i(w.add(g * PANEL + v * LANES)));
+                for m in 0..M {
+                    let x = L::splat_i(*x.add(g * M + m));
+                    for v in 0..V {
+                        sums[m][v] = L::dot_u8_i8(sums[m][v], w[v], x);
+                    }
+                }
+            }
+            add_block::<L, M, V>(a, b.add(BLOCK * PANEL).cast::<u16>().add(v0 * LANES), sums, acc);
+        }
+    }
+}
+
+impl Format for Q4 {
+    const DTYPE: Dtype = Dtype::Q4_0;
+    const UNIT: usize = BLOCK;
+    const PANEL_BYTES: usize = (BLOCK / 2 + 2) * PANEL;
+    const ROW_BYTES: usize = BLOCK_ROW_BYTES;
+    const MAX_ROWS: [usize; 2] = [6, 2];
+
+    #[inline(always)]
+    unsafe fn chain<L: Lanes, const M: usize, const V: usize>(
+        units: usize,
+        a: *const u8,
+        b: *const u8,
+        v0: usize,
+        acc: &mut [[L::F; V]; M],
+    ) {
+        for unit in 0..units {
+            let (a, b) = (a.add(unit * M * Self::ROW_BYTES), b.add(unit * Self::PANEL_BYTES));
+            let x = a.cast::<i32>();
+            let w = b.cast::<i32>().add(v0 * LANES);
+            let mut sums = offsets::<L, M, V>(a);
+            for g in 0..BLOCK / 8 {
+                let both: [L::I; V] = std::array::from_fn(|v| L::load_i(w.add(g * PANEL + v * LANES)));
+                let low: [L::I; V] = std::array::from_fn(|v| L::low_nibbles(both[v]));
+                let high: [L::I; V] = std::array::from_fn(|v| L::high_nibbles(both[v]));
+                for m in 0..M {
+                    let (x_low, x_high) = (L::splat_i(*x.add(g * M + m)), L::splat_i(*x.add((g + BLOCK / 8) * M + m)));
+                    for v in 0..V {
+                        sums[m][v] = L::dot_u8_i8(L::dot_u8_i8(sums[m][v], low[v], x_low), high[v], x_high);
+                    }
+                }
+            }
+            add_block::<L, M, V>(a, b.add(BLOCK / 2 * PANEL).cast::<u16>().add(v0 * LANES), sums, acc);
+        }
+    }
+}
