@@ -16,11 +16,13 @@ pub type Signature = [u64; SLOTS];
 
 /// The signature of `text`, or none where it has fewer than five words.
 pub fn signature(text: &str) -> Option<Signature> {
-    let words: Vec<u64> = text.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()).map(|w| xxh3_64(w.to_lowercase().as_bytes())).collect();
+    let words: Vec<u64> =
+        text.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()).map(|w| xxh3_64(w.to_lowercase().as_bytes())).collect();
     if words.len() < WORDS {
         return None;
     }
-    let slots: [(u64, u64); SLOTS] = std::array::from_fn(|i| (xxh3_64_with_seed(b"slot", i as u64) | 1, xxh3_64_with_seed(b"offset", i as u64)));
+    let slots: [(u64, u64); SLOTS] =
+        std::array::from_fn(|i| (xxh3_64_with_seed(b"slot", i as u64) | 1, xxh3_64_with_seed(b"offset", i as u64)));
     let mut least = [u64::MAX; SLOTS];
     for gram in words.windows(WORDS) {
         let h = gram.iter().fold(0u64, |h, &w| (h.rotate_left(13) ^ w).wrapping_mul(0x9e37_79b9_7f4a_7c15));
@@ -55,7 +57,8 @@ pub fn near(signatures: &[Option<Signature>], drop_at: f64, together_at: f64) ->
     for (i, signature) in signatures.iter().enumerate() {
         let Some(signature) = signature else { continue };
         seen.clear();
-        let keys: Vec<(usize, u64)> = signature.chunks_exact(BAND).enumerate().map(|(band, slots)| (band, xxh3_64(bytemuck_bytes(slots).as_slice()))).collect();
+        let keys: Vec<(usize, u64)> =
+            signature.chunks_exact(BAND).enumerate().map(|(band, slots)| (band, xxh3_64(bytemuck_bytes(slots).as_slice()))).collect();
         for key in &keys {
             for &j in buckets.get(key).map_or(&[][..], Vec::as_slice) {
                 let Some(other) = signatures[j as usize].as_ref().filter(|_| seen.insert(j)) else { continue };

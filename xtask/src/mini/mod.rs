@@ -7,6 +7,7 @@ mod clean;
 mod duplicates;
 mod prepare;
 mod recipe;
+mod shards;
 
 use std::path::{Path, PathBuf};
 
@@ -19,19 +20,21 @@ struct Places {
     work: PathBuf,
 }
 
-/// Runs `remake-mini` with the arguments behind its name.
+/// Runs `remake-mini` in the project at `root` with the arguments behind its name.
 ///
 /// # Errors
 /// When the corpus is absent, or a file cannot be read or written.
-pub fn remake(args: &[&str]) -> anyhow::Result<()> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().map_or_else(PathBuf::new, Path::to_path_buf);
+pub fn remake(root: &Path, args: &[&str]) -> anyhow::Result<()> {
     let places = Places { recipe: root.join("xtask/mini.toml"), corpus: root.join("../shared/data/corpus"), work: root.join("local/mini") };
     let recipe = Recipe::read(&places.recipe)?;
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
     match args {
         ["prepare"] => {
             prepare::prepare(&recipe, &places.corpus, &places.work)?;
         }
-        _ => anyhow::bail!("no stage of remake-mini is called '{}'; stages: prepare", args.join(" ")),
+        ["vocabulary"] => shards::vocabulary(&recipe, &places.work, threads)?,
+        ["shards"] => shards::shards(&recipe, &places.work, threads)?,
+        _ => anyhow::bail!("no stage of remake-mini is called '{}'; stages: prepare, vocabulary, shards", args.join(" ")),
     }
     Ok(())
 }

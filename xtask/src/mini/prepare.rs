@@ -23,8 +23,6 @@ pub struct Document {
     pub id: String,
     /// The style that it teaches.
     pub style: String,
-    /// How often it stands in one pass.
-    pub repeat: u32,
     /// The text.
     pub text: String,
 }
@@ -44,7 +42,7 @@ pub struct Counts {
     pub train_documents: usize,
     /// Their bytes, once.
     pub train_bytes: usize,
-    /// Their bytes in one pass (with the source's repeats).
+    /// Their bytes in one pass (with the source's weight).
     pub pass_bytes: usize,
     /// Documents held out.
     pub validation_documents: usize,
@@ -105,7 +103,9 @@ fn read_source(corpus: &Path, source: &Source, index: usize, count: &mut Counts,
         count.read_documents += 1;
         count.read_bytes += raw.text.len();
         match clean(&raw, source) {
-            Ok((text, style)) => into.push(Candidate { source: index, make: make_of(&text), id: raw.id, title: raw.title, style, text, validation: false }),
+            Ok((text, style)) => {
+                into.push(Candidate { source: index, make: make_of(&text), id: raw.id, title: raw.title, style, text, validation: false })
+            }
             Err(reason) => leave_out(count, reason),
         }
     }
@@ -133,7 +133,8 @@ fn drop_duplicates(recipe: &Recipe, candidates: &mut Vec<Candidate>, counts: &mu
             let (text, removed) = paragraphs.without_repeated(&candidate.text, recipe.duplicates.paragraph_bytes);
             count.repeated_paragraph_bytes += removed;
             candidate.text = text;
-            reason = (removed as f64 > REPEATED_RATIO * before as f64 || candidate.text.len() < source.min_bytes).then_some(Reason::Duplicate);
+            reason =
+                (removed as f64 > REPEATED_RATIO * before as f64 || candidate.text.len() < source.min_bytes).then_some(Reason::Duplicate);
         }
         if let Some(reason) = reason {
             leave_out(count, reason);
@@ -182,7 +183,11 @@ fn limit(recipe: &Recipe, candidates: Vec<Candidate>, counts: &mut BTreeMap<Stri
         for (n, &i) in order.iter().enumerate() {
             let rank = match source.prefer {
                 // Least first: names and numbers count against a text, function words for it.
-                Prefer::Prose => ((1.0 + candidates[i].make.name_ratio + 2.0 * candidates[i].make.digit_ratio - candidates[i].make.function_ratio).max(0.0) * 1e9) as u64,
+                Prefer::Prose => {
+                    ((1.0 + candidates[i].make.name_ratio + 2.0 * candidates[i].make.digit_ratio - candidates[i].make.function_ratio)
+                        .max(0.0)
+                        * 1e9) as u64
+                }
                 Prefer::Variety => {
                     let n_of_title = of_title.entry(&candidates[i].title).or_default();
                     *n_of_title += 1;
@@ -216,7 +221,12 @@ fn write(recipe: &Recipe, kept: &[Candidate], counts: &mut BTreeMap<String, Coun
             let mut encoder = zstd::Encoder::new(file, 6)?;
             for candidate in kept.iter().filter(|c| c.validation == validation) {
                 let source = &recipe.source[candidate.source];
-                let document = Document { source: source.name.clone(), id: candidate.id.clone(), style: candidate.style.clone(), repeat: source.repeat, text: candidate.text.clone() };
+                let document = Document {
+                    source: source.name.clone(),
+                    id: candidate.id.clone(),
+                    style: candidate.style.clone(),
+                    text: candidate.text.clone(),
+                };
                 serde_json::to_writer(&mut encoder, &document)?;
                 encoder.write_all(b"\n")?;
                 let count = counts.entry(source.name.clone()).or_default();
@@ -226,7 +236,7 @@ fn write(recipe: &Recipe, kept: &[Candidate], counts: &mut BTreeMap<String, Coun
                 } else {
                     count.train_documents += 1;
                     count.train_bytes += candidate.text.len();
-                    count.pass_bytes += candidate.text.len() * source.repeat as usize;
+                    count.pass_bytes += (candidate.text.len() as f64 * source.weight) as usize;
                 }
             }
             encoder.finish().map(|_| ())

@@ -12,6 +12,8 @@ use serde::Deserialize;
 pub struct Recipe {
     /// Near-duplicates and repeated paragraphs.
     pub duplicates: Duplicates,
+    /// What of the held-out text is scored.
+    pub validation: Validation,
     /// The vocabulary.
     pub vocabulary: Vocabulary,
     /// The samples that are measured.
@@ -32,6 +34,16 @@ pub struct Duplicates {
     pub paragraph_bytes: usize,
 }
 
+/// What of the held-out text is made into shards, so that no book outweighs a style.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Validation {
+    /// Kilobytes of one document, from its beginning.
+    pub document_kb: usize,
+    /// Kilobytes of one source and style.
+    pub group_kb: usize,
+}
+
 /// The vocabulary and what it is trained on.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -40,6 +52,8 @@ pub struct Vocabulary {
     pub size: usize,
     /// Megabytes of the training mixture that it is trained on.
     pub sample_mb: usize,
+    /// Kilobytes of one document in it, from its beginning, so that no hero's name becomes a token.
+    pub document_kb: usize,
 }
 
 /// How samples are drawn and measured.
@@ -102,8 +116,8 @@ pub struct Source {
     pub licence: String,
     /// Attribution, for the card.
     pub attribution: String,
-    /// How often each document stands in one pass.
-    pub repeat: u32,
+    /// How often its training text is seen in one pass: 2 is twice, 0.5 is another half in every pass.
+    pub weight: f64,
     /// Megabytes of training text that are kept.
     pub limit_mb: f64,
     /// What is kept where there is more.

@@ -4,10 +4,12 @@ use super::characters::tidy;
 
 /// The function words that running English is full of; tables, lists, code and other languages are not.
 const FUNCTION_WORDS: &[&str] = &[
-    "the", "of", "and", "a", "to", "in", "is", "was", "it", "he", "for", "that", "on", "as", "with", "his", "by", "at", "from", "are", "be", "this", "her", "she", "i", "you", "had", "not", "but", "or", "an", "they",
-    "which", "were", "have", "their", "has", "who", "him", "been", "its", "we", "my", "me", "one", "all", "so", "there", "would", "if", "when", "what", "will", "no", "your", "them", "can", "do", "out", "up", "into",
-    "than", "then", "some", "could", "after", "about", "our", "more", "very", "did", "also", "how", "any", "may", "these", "those", "such", "other", "said", "us", "should", "must", "only", "over", "now", "where", "while",
-    "because", "through", "before", "between", "both", "most", "upon", "own", "under", "does", "it's", "don't", "i'm",
+    "the", "of", "and", "a", "to", "in", "is", "was", "it", "he", "for", "that", "on", "as", "with", "his", "by", "at", "from", "are",
+    "be", "this", "her", "she", "i", "you", "had", "not", "but", "or", "an", "they", "which", "were", "have", "their", "has", "who", "him",
+    "been", "its", "we", "my", "me", "one", "all", "so", "there", "would", "if", "when", "what", "will", "no", "your", "them", "can", "do",
+    "out", "up", "into", "than", "then", "some", "could", "after", "about", "our", "more", "very", "did", "also", "how", "any", "may",
+    "these", "those", "such", "other", "said", "us", "should", "must", "only", "over", "now", "where", "while", "because", "through",
+    "before", "between", "both", "most", "upon", "own", "under", "does", "it's", "don't", "i'm",
 ];
 
 /// How a stretch of text is made up, in shares of its words.
@@ -89,7 +91,8 @@ fn unwrap_block(block: &str, out: &mut Vec<String>) {
     let mut last_len = 0;
     for line in block.lines() {
         let trimmed = line.trim();
-        if trimmed.is_empty() {
+        // A bullet whose link was stripped.
+        if trimmed.is_empty() || matches!(trimmed, "*" | "-" | "+" | "o" | "–") {
             continue;
         }
         if let Some((mark, item)) = item_of(trimmed) {
@@ -137,7 +140,12 @@ fn join_broken(blocks: Vec<String>) -> Vec<String> {
     let mut out: Vec<String> = Vec::with_capacity(blocks.len());
     for block in blocks {
         match out.last_mut() {
-            Some(last) if !ends_sentence(last) && block.starts_with(char::is_lowercase) && item_of(&block).is_none() && item_of(last).is_none() => {
+            Some(last)
+                if !ends_sentence(last)
+                    && block.starts_with(char::is_lowercase)
+                    && item_of(&block).is_none()
+                    && item_of(last).is_none() =>
+            {
                 last.push(' ');
                 last.push_str(&block);
             }
@@ -182,9 +190,10 @@ pub fn drop_empty_headings(paragraphs: Vec<String>, is_heading: impl Fn(&str) ->
     // Backwards, so that a heading above a dropped heading goes as well. A heading directly above another stays out too.
     let mut next_is_text = false;
     let mut next_is_list = false;
-    for paragraph in paragraphs.into_iter().rev() {
+    for (n, paragraph) in paragraphs.into_iter().enumerate().rev() {
         if is_heading(&paragraph) {
-            if next_is_text {
+            // The first is the title.
+            if next_is_text || (n == 0 && !kept.is_empty()) {
                 kept.push(paragraph);
             }
             next_is_text = false;
@@ -210,13 +219,18 @@ mod tests {
         let text = "The key elements of asynchronous programming in Rust are futures and Rust's\nasync and await keywords.\n\nAn American botanist\n\nand horticulturist.\n\n* one\n* two\n  more";
         assert_eq!(
             paragraphs(text),
-            ["The key elements of asynchronous programming in Rust are futures and Rust's async and await keywords.", "An American botanist and horticulturist.", "- one\n- two more"]
+            [
+                "The key elements of asynchronous programming in Rust are futures and Rust's async and await keywords.",
+                "An American botanist and horticulturist.",
+                "- one\n- two more"
+            ]
         );
     }
 
     #[test]
     fn headings_without_text_go() {
-        let blocks = ["History", "It was built in 1900.", "Members", "The members are:", "Causes", "It lobbies."].map(str::to_owned).to_vec();
+        let blocks =
+            ["History", "It was built in 1900.", "Members", "The members are:", "Causes", "It lobbies."].map(str::to_owned).to_vec();
         assert_eq!(drop_empty_headings(blocks, is_stub), ["History", "It was built in 1900.", "Causes", "It lobbies."]);
     }
 

@@ -16,15 +16,6 @@ const STRINGS: &[(&str, &str)] = &[
     ("&lt;", "<"),
     ("&gt;", ">"),
     ("&quot;", "\""),
-    ("&#8217;", "'"),
-    ("&#8220;", "\""),
-    ("&#8221;", "\""),
-    ("&#8211;", "–"),
-    ("&#8212;", "—"),
-    ("&#038;", "&"),
-    ("&#39;", "'"),
-    ("``", "\""),
-    ("''", "\""),
     (" . . . ", "... "),
     (" . . .", "..."),
     (". . .", "..."),
@@ -36,8 +27,9 @@ const STRINGS: &[(&str, &str)] = &[
 
 /// `text` with one spelling for each mark; letters are left as they are.
 pub fn normalise(text: &str) -> String {
+    let decoded = if text.contains("&#") { Cow::Owned(decode(text)) } else { Cow::Borrowed(text) };
     let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
+    for c in decoded.chars() {
         match c {
             '\u{2018}' | '\u{2019}' | '\u{201a}' | '\u{201b}' | '\u{2032}' | '\u{02bc}' | '\u{00b4}' => out.push('\''),
             '\u{201c}' | '\u{201d}' | '\u{201e}' | '\u{201f}' | '\u{2033}' | '«' | '»' => out.push('"'),
@@ -48,11 +40,17 @@ pub fn normalise(text: &str) -> String {
             '\t' | '\u{00a0}' | '\u{1680}' | '\u{2000}'..='\u{200a}' | '\u{202f}' | '\u{205f}' | '\u{3000}' => out.push(' '),
             '\u{2028}' | '\u{2029}' | '\u{0085}' | '\u{000c}' | '\u{000b}' => out.push('\n'),
             '•' | '‣' | '◦' | '▪' | '●' | '■' => out.push('*'),
+            'ſ' => out.push('s'),
             'ﬁ' => out.push_str("fi"),
             'ﬂ' => out.push_str("fl"),
             '\n' => out.push('\n'),
-            // Soft hyphens, joiners, marks of direction, byte order marks, variation selectors, private use, the replacement character.
-            '\u{00ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{fe00}'..='\u{fe0f}' => {}
+            // Overlines, soft hyphens, joiners, marks of direction, byte order marks, variation selectors, private use, the replacement character.
+            '\u{0305}'
+            | '\u{00ad}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{202a}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{fe00}'..='\u{fe0f}' => {}
             '\u{feff}' | '\u{fffc}' | '\u{fffd}' | '\u{e000}'..='\u{f8ff}' => {}
             c if c.is_control() => {}
             c => out.push(c),
@@ -64,6 +62,35 @@ pub fn normalise(text: &str) -> String {
         }
     }
     out
+}
+
+/// Decimal character references (`&#8217;`) as the characters they stand for.
+fn decode(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find("&#") {
+        let (before, reference) = rest.split_at(at);
+        out.push_str(before);
+        let digits = reference[2..].bytes().take_while(u8::is_ascii_digit).count();
+        let code = reference.get(2..2 + digits).and_then(|d| d.parse().ok()).and_then(char::from_u32);
+        match code.filter(|_| reference[2 + digits..].starts_with(';')) {
+            Some(c) => {
+                out.push(c);
+                rest = &reference[digits + 3..];
+            }
+            None => {
+                out.push_str("&#");
+                rest = &reference[2..];
+            }
+        }
+    }
+    out.push_str(rest);
+    out
+}
+
+/// `text` with the quotation marks of plain-text typesetting (``` `` ``` and `''`) as straight ones; not for text in which backticks mark code.
+pub fn typeset_quotes(text: &str) -> String {
+    text.replace("``", "\"").replace("''", "\"")
 }
 
 /// True for letters that are not of the Latin or Greek scripts, and for pictographs.
@@ -84,14 +111,19 @@ pub fn tidy(line: &str) -> String {
     let mut out = String::with_capacity(line.len());
     for word in line.split_ascii_whitespace() {
         let after_opening = out.ends_with(['(', '[']);
-        let closing = word.starts_with([',', ';', ')', ']']) || (word.starts_with(['.', ':', '!', '?']) && !word.starts_with("..") && !word[1..].starts_with(char::is_alphanumeric));
+        let closing = word.starts_with([',', ';', ')', ']'])
+            || (word.starts_with(['.', ':', '!', '?']) && !word.starts_with("..") && !word[1..].starts_with(char::is_alphanumeric));
         if !out.is_empty() && !after_opening && !closing {
             out.push(' ');
         }
         out.push_str(word);
     }
     // What a stripped template leaves: "(; born 1957)", "(, )", "[]".
-    while let Some((from, to)) = [("(;", "("), ("(,", "("), ("(:", "("), (";)", ")"), (",)", ")"), ("()", ""), ("[]", ""), ("( ", "("), (" )", ")")].into_iter().find(|(from, _)| out.contains(from)) {
+    while let Some((from, to)) =
+        [("(;", "("), ("(,", "("), ("(:", "("), (";)", ")"), (",)", ")"), ("()", ""), ("[]", ""), ("( ", "("), (" )", ")")]
+            .into_iter()
+            .find(|(from, _)| out.contains(from))
+    {
         out = out.replace(from, to);
     }
     for (from, to) in [("  ", " "), (" ,", ","), (" .\"", ".\""), (",,", ","), (",.", ".")] {
@@ -117,10 +149,11 @@ mod tests {
             ("word--word", "word—word"),
             ("a\u{a0}b\u{feff}c", "a bc"),
             ("people¡¦s", "people's"),
-            ("``quoted''", "\"quoted\""),
+            ("Holdings&#8217; list&#58; a &#x", "Holdings' list: a &#x"),
         ] {
             assert_eq!(normalise(from), to);
         }
+        assert_eq!(typeset_quotes("``quoted''"), "\"quoted\"");
     }
 
     #[test]

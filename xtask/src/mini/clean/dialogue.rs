@@ -15,7 +15,11 @@ pub fn transcript(text: &str) -> Vec<String> {
         if trimmed.is_empty() || is_clock(trimmed) {
             continue;
         }
-        let speaks = trimmed.split_once(": ").is_some_and(|(who, _)| who.len() <= 16 && who.starts_with(|c: char| c.is_ascii_uppercase()) && who.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b" ()-".contains(&b)));
+        let speaks = trimmed.split_once(": ").is_some_and(|(who, _)| {
+            who.len() <= 16
+                && who.starts_with(|c: char| c.is_ascii_uppercase())
+                && who.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b" ()-".contains(&b))
+        });
         match turns.last_mut() {
             Some(last) if !speaks => {
                 last.push(' ');
@@ -36,7 +40,12 @@ fn is_clock(line: &str) -> bool {
 fn is_heard(turn: &str) -> bool {
     let said = turn.split_once(": ").map_or("", |(_, said)| said);
     let letters = said.bytes().filter(u8::is_ascii_alphabetic).count();
-    letters >= 4 && letters * 2 >= said.len() && said.matches("...").count() <= 1 && !said.starts_with(['.', ',']) && !said.contains(", .") && !said.contains(" ,")
+    letters >= 4
+        && letters * 2 >= said.len()
+        && said.matches("...").count() <= 1
+        && !said.starts_with(['.', ','])
+        && !said.contains(", .")
+        && !said.contains(" ,")
 }
 
 #[cfg(test)]

@@ -5,15 +5,88 @@ use super::characters::{latin, tidy};
 
 /// Sections that hold lists and references, not text.
 const LIST_SECTIONS: &[&str] = &[
-    "references", "external links", "see also", "further reading", "notes", "sources", "bibliography", "discography", "filmography", "track listing", "track list", "personnel", "charts", "chart positions", "publications",
-    "works", "selected works", "selected publications", "selected bibliography", "awards", "awards and nominations", "honours", "honors", "results", "schedule", "schedule and results", "standings", "roster", "squad",
-    "notable people", "notable alumni", "cast", "line-up", "members", "band members", "singles", "albums", "videography", "statistics", "career statistics", "medalists", "medal table", "footnotes", "citations", "gallery",
-    "release history", "certifications", "list of episodes", "episodes", "credits", "credits and personnel", "links", "literature", "books", "weekly charts", "year-end charts", "tour dates", "set list", "players",
+    "references",
+    "external links",
+    "see also",
+    "further reading",
+    "notes",
+    "sources",
+    "bibliography",
+    "discography",
+    "filmography",
+    "track listing",
+    "track list",
+    "personnel",
+    "charts",
+    "chart positions",
+    "publications",
+    "works",
+    "selected works",
+    "selected publications",
+    "selected bibliography",
+    "awards",
+    "awards and nominations",
+    "honours",
+    "honors",
+    "results",
+    "schedule",
+    "schedule and results",
+    "standings",
+    "roster",
+    "squad",
+    "notable people",
+    "notable alumni",
+    "cast",
+    "line-up",
+    "members",
+    "band members",
+    "singles",
+    "albums",
+    "videography",
+    "statistics",
+    "career statistics",
+    "medalists",
+    "medal table",
+    "footnotes",
+    "citations",
+    "gallery",
+    "release history",
+    "certifications",
+    "list of episodes",
+    "episodes",
+    "credits",
+    "credits and personnel",
+    "links",
+    "literature",
+    "books",
+    "weekly charts",
+    "year-end charts",
+    "tour dates",
+    "set list",
+    "players",
 ];
 /// Words that a heading does not have but a short sentence does.
 const VERBS: &[&str] = &["is", "was", "were", "are", "has", "had", "have", "won", "died", "he", "she", "they", "it", "became"];
 /// Signs of tables, templates and links.
-const LEFTOVERS: &[&str] = &["!colspan", "||", "{|", "|-", "|}", "style=", "align=", "colspan", "rowspan", "[[", "]]", "{{", "}}", "http", "www.", "\\displaystyle", "formula_"];
+const LEFTOVERS: &[&str] = &[
+    "!colspan",
+    "||",
+    "{|",
+    "|-",
+    "|}",
+    "style=",
+    "align=",
+    "colspan",
+    "rowspan",
+    "[[",
+    "]]",
+    "{{",
+    "}}",
+    "http",
+    "www.",
+    "\\displaystyle",
+    "formula_",
+];
 
 /// Marks a heading while the pipeline runs.
 const HEADING: char = '\u{1}';
@@ -51,7 +124,11 @@ fn heading_of(paragraph: &str) -> Option<&str> {
     let heading = paragraph.strip_suffix('.').unwrap_or(paragraph);
     let mut words = heading.split(' ');
     let short = heading.len() <= 60 && heading.split(' ').count() <= 8;
-    (short && heading.starts_with(|c: char| c.is_uppercase() || c.is_ascii_digit()) && !heading.ends_with([':', '"', ')', ',']) && !words.any(|w| VERBS.contains(&w.to_lowercase().as_str()))).then_some(heading)
+    (short
+        && heading.starts_with(|c: char| c.is_uppercase() || c.is_ascii_digit())
+        && !heading.ends_with([':', '"', ')', ','])
+        && !words.any(|w| VERBS.contains(&w.to_lowercase().as_str())))
+    .then_some(heading)
 }
 
 /// Takes out `<ref>`, `<br />` and the like.
@@ -80,6 +157,14 @@ mod tests {
     #[test]
     fn headings_lose_their_stop_and_lists_their_section() {
         let text = "Agapema anona\n\nAgapema anona is a species of silkmoth in the family Saturniidae.\n\nSubspecies.\n\nThese three subspecies belong to the species:\n\nHistory.\n\nIt was found in 1881 by a man of the name of Smith.\n\nReferences.\n\nSmith, The Moths of the World, and other works of the time.";
-        assert_eq!(clean(text), ["Agapema anona", "Agapema anona is a species of silkmoth in the family Saturniidae.", "History", "It was found in 1881 by a man of the name of Smith."]);
+        assert_eq!(
+            clean(text),
+            [
+                "Agapema anona",
+                "Agapema anona is a species of silkmoth in the family Saturniidae.",
+                "History",
+                "It was found in 1881 by a man of the name of Smith."
+            ]
+        );
     }
 }

@@ -68,7 +68,10 @@ impl Reason {
 /// The reason for leaving it out.
 pub fn clean(raw: &Raw, source: &Source) -> Result<(String, String), Reason> {
     let mut style = source.style.clone();
-    let text = characters::normalise(&raw.text);
+    let mut text = characters::normalise(&raw.text);
+    if source.kind != Kind::Tech {
+        text = characters::typeset_quotes(&text);
+    }
     let title = characters::tidy(&characters::normalise(&raw.title));
     let paragraphs = match source.kind {
         Kind::Book => {

@@ -9,7 +9,11 @@ pub fn speech(text: &str) -> Vec<String> {
     for (n, line) in text.lines().map(tidy).filter(|line| !line.is_empty()).enumerate() {
         let letters = line.bytes().filter(u8::is_ascii_alphabetic).count();
         let capitals = line.bytes().filter(u8::is_ascii_uppercase).count();
-        let heading = n < 4 && (capitals * 2 > letters || line.len() < 90 && line.bytes().any(|b| b.is_ascii_digit()) || line.starts_with("Address on") || line.starts_with("State of the Union"));
+        let heading = n < 4
+            && (capitals * 2 > letters
+                || line.len() < 90 && line.bytes().any(|b| b.is_ascii_digit())
+                || line.starts_with("Address on")
+                || line.starts_with("State of the Union"));
         let note = matches!(line.as_str(), "(Applause.)" | "[Applause]" | "(Laughter.)" | "(Applause)" | "[Laughter]");
         if !heading && !note && is_prose(&line) {
             out.push(line.replace("(Applause.)", "").replace("[Applause]", "").trim().to_owned());
@@ -23,7 +27,11 @@ pub fn genres(text: &str) -> Vec<String> {
     let out: Vec<String> = paragraphs(text)
         .into_iter()
         .map(|p| tidy_lines(&latin(&p)))
-        .filter(|p| !p.is_empty() && is_prose(p) && !["http", "www.", "@", "HyperLink", "Image:", "----", "===="].iter().any(|sign| p.contains(sign)))
+        .filter(|p| {
+            !p.is_empty()
+                && is_prose(p)
+                && !["http", "www.", "@", "HyperLink", "Image:", "----", "===="].iter().any(|sign| p.contains(sign))
+        })
         .collect();
     drop_empty_headings(drop_stub_runs(out, 3), is_stub)
 }
@@ -32,7 +40,10 @@ pub fn genres(text: &str) -> Vec<String> {
 pub fn recipe(text: &str) -> Vec<String> {
     let noise = |line: &str| {
         let lower = line.to_lowercase();
-        ["prep time", "cook time", "servings", "contributed by", "contribution", "http", "total time", "author"].iter().any(|sign| lower.contains(sign)) || line.contains("http")
+        ["prep time", "cook time", "servings", "contributed by", "contribution", "http", "total time", "author"]
+            .iter()
+            .any(|sign| lower.contains(sign))
+            || line.contains("http")
     };
     let mut out = Vec::new();
     for block in text.split("\n\n") {
@@ -64,7 +75,13 @@ pub fn facts(title: &str, text: &str) -> Vec<String> {
         let make = make_of(body);
         let sentences = body.matches(". ").count() + usize::from(body.ends_with('.'));
         let lists = body.matches(';').count();
-        if body.len() >= 200 && body.ends_with('.') && sentences >= 2 && lists <= sentences && make.function_ratio >= 0.25 && make.digit_ratio <= 0.12 {
+        if body.len() >= 200
+            && body.ends_with('.')
+            && sentences >= 2
+            && lists <= sentences
+            && make.function_ratio >= 0.25
+            && make.digit_ratio <= 0.12
+        {
             out.push(body.to_owned());
         }
     }

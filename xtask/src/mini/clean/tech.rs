@@ -57,6 +57,9 @@ fn without_code(text: &str) -> String {
 }
 
 fn is_code(paragraph: &str) -> bool {
-    let marks = paragraph.bytes().filter(|b| matches!(b, b'{' | b'}' | b'=' | b'<' | b'>' | b'|' | b'\\' | b'_' | b'#' | b'$' | b'[' | b']')).count();
+    let marks = paragraph
+        .bytes()
+        .filter(|b| matches!(b, b'{' | b'}' | b'=' | b'<' | b'>' | b'|' | b'\\' | b'_' | b'#' | b'$' | b'[' | b']'))
+        .count();
     marks * 25 > paragraph.len() || paragraph.starts_with(">>>") || paragraph.contains("http")
 }

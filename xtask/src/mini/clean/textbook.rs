@@ -4,9 +4,22 @@ use super::blocks::{drop_empty_headings, drop_stub_runs, is_prose, is_stub, para
 use super::characters::latin;
 
 /// Headings from which on a chapter holds questions and lists only.
-const END_MATTER: &[&str] = &["review questions", "interactive link questions", "critical thinking questions", "references", "further reading", "suggested reading", "suggested readings", "key terms", "multiple choice", "answers to questions in the book", "additional resources"];
+const END_MATTER: &[&str] = &[
+    "review questions",
+    "interactive link questions",
+    "critical thinking questions",
+    "references",
+    "further reading",
+    "suggested reading",
+    "suggested readings",
+    "key terms",
+    "multiple choice",
+    "answers to questions in the book",
+    "additional resources",
+];
 /// Headings of the aims in front.
-const AIMS: &[&str] = &["learning outcomes", "learning objectives", "chapter objectives", "by the end of this section", "after studying this chapter"];
+const AIMS: &[&str] =
+    &["learning outcomes", "learning objectives", "chapter objectives", "by the end of this section", "after studying this chapter"];
 
 pub fn clean(text: &str) -> Vec<String> {
     let mut out: Vec<String> = Vec::new();
@@ -24,7 +37,9 @@ pub fn clean(text: &str) -> Vec<String> {
             continue;
         }
         in_aims = false;
-        let link = ["watch ", "visit this", "visit the", "view ", "click ", "go to this", "explore ", "listen to", "browse "].iter().any(|start| lower.starts_with(start));
+        let link = ["watch ", "visit this", "visit the", "view ", "click ", "go to this", "explore ", "listen to", "browse "]
+            .iter()
+            .any(|start| lower.starts_with(start));
         if !link && !paragraph.contains("http") && is_prose(&paragraph) {
             out.push(without_note(&latin(&paragraph)));
         }
@@ -42,9 +57,16 @@ const NOTE: usize = 300;
 fn without_note(paragraph: &str) -> String {
     let bytes = paragraph.as_bytes();
     for at in (1..bytes.len().saturating_sub(2)).rev() {
-        let glued = bytes[at] == b'.' && bytes[at - 1].is_ascii_lowercase() && bytes[at + 1].is_ascii_uppercase() && bytes[at + 2].is_ascii_lowercase();
+        let glued = bytes[at] == b'.'
+            && bytes[at - 1].is_ascii_lowercase()
+            && bytes[at + 1].is_ascii_uppercase()
+            && bytes[at + 2].is_ascii_lowercase();
         if glued {
-            return if bytes.len() - at <= NOTE { paragraph[..=at].to_owned() } else { format!("{} {}", &paragraph[..=at], &paragraph[at + 1..]) };
+            return if bytes.len() - at <= NOTE {
+                paragraph[..=at].to_owned()
+            } else {
+                format!("{} {}", &paragraph[..=at], &paragraph[at + 1..])
+            };
         }
     }
     paragraph.to_owned()
