@@ -15,6 +15,7 @@ pub mod safetensors;
 mod sequence;
 pub mod shards;
 mod tensor;
+pub mod tf_bundle;
 
 pub use error::{Error, Place};
 pub use mapped::Mapped;

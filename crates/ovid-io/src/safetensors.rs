@@ -27,6 +27,17 @@ pub struct SafeTensors {
     by_name: BTreeMap<String, usize>,
 }
 
+/// A tensor whose type may be one that no weight has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RawTensor<'a> {
+    /// The type as the file names it: `I64`, `BOOL`, ...
+    pub dtype: &'static str,
+    /// Dimensions, slowest first.
+    pub shape: &'a [usize],
+    /// The bytes, as many as type and shape ask for.
+    pub data: &'a [u8],
+}
+
 impl SafeTensors {
     /// Maps a file and checks its header against its size.
     ///
@@ -74,6 +85,13 @@ impl SafeTensors {
         let Some(entry) = self.by_name.get(name).map(|i| &self.entries[*i]) else { return Ok(None) };
         let refused = || Error::unsupported(self.path(), Place::Key(name.to_owned()), format!("a tensor of type {}", entry.kind.name()));
         self.view(entry).ok_or_else(refused).map(Some)
+    }
+
+    /// A tensor of any type, as it lies in the file.
+    pub fn raw(&self, name: &str) -> Option<RawTensor<'_>> {
+        let entry = &self.entries[*self.by_name.get(name)?];
+        let data = &self.map[self.data_at..][entry.begin..entry.end];
+        Some(RawTensor { dtype: entry.kind.name(), shape: &entry.shape, data })
     }
 
     fn view<'a>(&'a self, entry: &'a Entry) -> Option<TensorView<'a>> {

@@ -50,6 +50,7 @@ fn tensors_of_other_types_are_counted_but_not_lent() {
     assert_eq!(file.names().collect::<Vec<_>>(), ["mask", "w"]);
     assert_eq!(file.tensors().map(|t| t.name.to_owned()).collect::<Vec<_>>(), ["w"]);
     assert_eq!(file.tensor("w").unwrap().unwrap().data, [7, 7]);
+    assert_eq!(file.raw("mask").unwrap(), RawTensor { dtype: "BOOL", shape: &[2], data: &[1, 0] });
     assert!(file.tensor("absent").unwrap().is_none());
     assert!(file.tensor("mask").unwrap_err().to_string().ends_with("key \"mask\": a tensor of type BOOL is not supported"));
 }
