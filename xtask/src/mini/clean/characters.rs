@@ -93,6 +93,47 @@ pub fn typeset_quotes(text: &str) -> String {
     text.replace("``", "\"").replace("''", "\"")
 }
 
+/// Words with which sentences begin: after one of them, a full stop without a blank (`tablets.You can`) is no name of a site.
+const BEGINNINGS: &[&str] = &[
+    "The", "This", "You", "Each", "In", "We", "It", "If", "For", "He", "She", "They", "And", "But", "There", "To", "As", "At", "On",
+    "When", "These", "That", "His", "Her", "After", "Our", "What", "How", "With", "From",
+];
+
+/// `paragraph` without numbers of references (`[12]`, `[1]_`) and tags, and with the blank that a lost line break took from between sentences.
+pub fn mended(paragraph: &str) -> String {
+    let mut out = String::with_capacity(paragraph.len());
+    let mut rest = paragraph;
+    while let Some(at) = rest.find(['[', '<', '.']) {
+        let (before, mark) = rest.split_at(at);
+        out.push_str(before);
+        let digits = mark[1..].bytes().take_while(u8::is_ascii_digit).count();
+        let letters = mark[1..].bytes().take_while(|&b| b.is_ascii_alphabetic() || b == b'/').count();
+        if mark.starts_with('[') && (1..=3).contains(&digits) && mark[1 + digits..].starts_with(']') {
+            rest = mark[digits + 2..].trim_start_matches('_');
+            if out.ends_with(' ') && rest.starts_with([' ', '.', ',', ';', ':', '\n']) {
+                out.pop();
+            }
+            continue;
+        }
+        if mark.starts_with('<') && (1..=6).contains(&letters) && mark[1 + letters..].starts_with('>') {
+            rest = &mark[letters + 2..];
+            continue;
+        }
+        out.push_str(&mark[..1]);
+        if mark.starts_with('.')
+            && out.len() > 3
+            && out.as_bytes()[out.len() - 4..out.len() - 1].iter().all(u8::is_ascii_lowercase)
+            && BEGINNINGS.contains(&&mark[1..=letters])
+            && mark[1 + letters..].starts_with(' ')
+        {
+            out.push(' ');
+        }
+        rest = &mark[1..];
+    }
+    out.push_str(rest);
+    out
+}
+
 /// True for letters that are not of the Latin or Greek scripts, and for pictographs.
 fn is_foreign(c: char) -> bool {
     matches!(c as u32, 0x0400..=0x1dff | 0x2190..=0x2bff | 0x2c00..=0x2c5f | 0x2c80..=0xd7ff | 0xf900..=0xfaff | 0xfb13..=0xfe6f | 0x10000..)
@@ -154,6 +195,21 @@ mod tests {
             assert_eq!(normalise(from), to);
         }
         assert_eq!(typeset_quotes("``quoted''"), "\"quoted\"");
+    }
+
+    #[test]
+    fn references_and_lost_blanks_are_mended() {
+        for (from, to) in [
+            ("taken in C# [1]_, Dart [2]_ and Perl.", "taken in C#, Dart and Perl."),
+            ("an email.[1] Most people", "an email. Most people"),
+            (
+                "smartphone and tablets.You can visit Data.gov and ILNumerics.Net",
+                "smartphone and tablets. You can visit Data.gov and ILNumerics.Net",
+            ),
+            ("<i>Roger</i>, a < b", "Roger, a < b"),
+        ] {
+            assert_eq!(mended(from), to);
+        }
     }
 
     #[test]

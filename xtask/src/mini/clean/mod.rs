@@ -96,7 +96,7 @@ pub fn clean(raw: &Raw, source: &Source) -> Result<(String, String), Reason> {
         Kind::Facts => other::facts(&title, &text),
     };
     let separator = if matches!(source.kind, Kind::Dialogue | Kind::Transcript) { "\n" } else { "\n\n" };
-    let mut text = paragraphs.join(separator);
+    let mut text = paragraphs.iter().map(|p| characters::mended(p)).collect::<Vec<_>>().join(separator);
     if text.len() < source.min_bytes {
         return Err(Reason::Short);
     }

@@ -16,7 +16,7 @@ pub fn speech(text: &str) -> Vec<String> {
                 || line.starts_with("State of the Union"));
         let note = matches!(line.as_str(), "(Applause.)" | "[Applause]" | "(Laughter.)" | "(Applause)" | "[Laughter]");
         if !heading && !note && is_prose(&line) {
-            out.push(line.replace("(Applause.)", "").replace("[Applause]", "").trim().to_owned());
+            out.push(tidy(&line.replace("(Applause.)", "").replace("[Applause]", "")));
         }
     }
     out
