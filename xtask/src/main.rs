@@ -5,6 +5,7 @@
 mod audit;
 mod layout;
 mod licences;
+mod mini;
 mod stage;
 mod suite;
 mod text;
@@ -24,6 +25,7 @@ usage: cargo xtask NAME
   test     all checks, then all tests (what CI runs)
   check    all checks, no tests
   audit    security advisories and licences with cargo-deny (needs the network)
+  remake-mini STAGE    the built-in model again, from the corpus
 ";
 
 fn main() -> ExitCode {
@@ -32,6 +34,7 @@ fn main() -> ExitCode {
         ["test"] => check_and_test(true),
         ["check"] => check_and_test(false),
         ["audit"] => audit::run(),
+        ["remake-mini", ref rest @ ..] => Tree::open().and_then(|tree| mini::remake(&tree.root, rest)).map(|()| true),
         [] | ["help" | "--help" | "-h"] => {
             print!("{HELP}");
             return ExitCode::SUCCESS;
