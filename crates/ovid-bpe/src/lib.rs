@@ -37,7 +37,6 @@ mod unicode;
 mod vocabulary;
 
 pub use error::Error;
-pub use load::GgufVocabulary;
 pub use special::{AddedToken, SpecialPolicy};
 pub use split::words;
 pub use stream::{StreamDecoder, Utf8Stream};

@@ -18,8 +18,8 @@ impl Tokenizer {
     pub fn save_hf(&self, dir: &Path) -> Result<(), Error> {
         std::fs::create_dir_all(dir).map_err(|cause| ovid_io::Error::io(dir, "create", cause))?;
         let alphabet = characters();
-        let merges: Vec<String> = self.merge_lines(&alphabet).collect();
-        let vocab: Vec<String> = (0..self.vocab_size() as u32).map(|id| self.spelling(id, &alphabet)).collect();
+        let merges: Vec<String> = self.merge_lines(&alphabet);
+        let vocab: Vec<String> = self.spellings(&alphabet);
         let put = |name: &str, text: String| write_atomic(&dir.join(name), |out| out.write_all(text.as_bytes()));
         put("vocab.json", vocab_object(&vocab))?;
         put("merges.txt", format!("#version: 0.2\n{}\n", merges.join("\n")))?;

@@ -32,15 +32,8 @@ pub struct Encoding {
 }
 
 impl Tokenizer {
-    pub(crate) fn new(tokens: &[Vec<u8>], merges: Merges, added: Added, end_of_text: Option<u32>) -> Self {
-        let mut bytes = Vec::with_capacity(tokens.iter().map(Vec::len).sum());
-        let ends = tokens
-            .iter()
-            .map(|token| {
-                bytes.extend_from_slice(token);
-                bytes.len()
-            })
-            .collect();
+    /// `bytes` are all tokens' bytes, one after the other, and `ends` where each ends.
+    pub(crate) fn new(bytes: Vec<u8>, ends: Vec<usize>, merges: Merges, added: Added, end_of_text: Option<u32>) -> Self {
         Self { bytes, ends, merges, added, end_of_text, caches: Mutex::default() }
     }
 

@@ -9,9 +9,9 @@ mod pairs;
 
 use ovid_io::{Observer, Progress};
 
-use crate::alphabet::bytes_in_order;
+use crate::alphabet::{bytes_in_order, characters};
 use crate::special::AddedToken;
-use crate::vocabulary::{END_OF_TEXT, MAX_TOKENS, Parts};
+use crate::vocabulary::{Defect, END_OF_TEXT, Entry, MAX_TOKENS, Parts};
 use crate::{Error, Tokenizer};
 
 /// Pairs that occur less often become no token: a token that one place of the text uses teaches nothing.
@@ -44,7 +44,8 @@ where
         return Err(Error::Training { cause });
     }
     let words = count::words(docs, threads, observer)?;
-    let mut tokens: Vec<Vec<u8>> = bytes_in_order().map(|byte| vec![byte]).collect();
+    let alphabet = characters();
+    let mut tokens: Vec<String> = bytes_in_order().map(|byte| alphabet[byte as usize].into()).collect();
     let mut merges = Vec::new();
     let mut pairs = pairs::Pairs::new(&words)?;
     drop(words);
@@ -58,17 +59,21 @@ where
         }
         let Some((left, right)) = pairs.merge_next(tokens.len() as u32, MIN_COUNT) else { break };
         let (left, right) = (tokens[left as usize].clone(), tokens[right as usize].clone());
-        tokens.push([&left[..], &right[..]].concat());
-        merges.push((left, right));
+        tokens.push(format!("{left}{right}"));
+        merges.push((left.into(), right.into()));
     }
     observer.progress(Progress { stage: "merging", done: merges.len() as u64, total: Some(n_merges as u64), unit: "tokens" });
     let end_of_text = tokens.len() as u32;
     tokens.push(END_OF_TEXT.into());
+    let entries = tokens.into_iter().zip(0..).map(|(token, id)| Entry { spelling: token.into(), id, literal: id == end_of_text });
     let parts = Parts {
-        tokens: tokens.into_iter().map(Some).collect(),
+        entries: entries.collect(),
         merges,
         added: vec![AddedToken { id: end_of_text, text: END_OF_TEXT.into(), special: true }],
         end_of_text: Some(end_of_text),
     };
-    parts.build().map_err(|defect| Error::Training { cause: format!("{defect:?}") })
+    parts.build().map_err(|defect| {
+        let (Defect::Tokens(cause) | Defect::Merge(_, cause)) = defect;
+        Error::Training { cause }
+    })
 }

@@ -1,14 +1,15 @@
 //! Folders: `tokenizer.json`; `vocab.json` + `merges.txt` (Hugging Face); `encoder.json` + `vocab.bpe` (OpenAI).
 
+use std::borrow::Cow;
+use std::collections::HashSet;
 use std::path::Path;
 
 use serde_json::Value;
 
-use super::tokenizer_json::Vocab;
-use super::{bad, bad_json, by_id, placed, read, read_merge, tokenizer_json};
-use crate::alphabet::Reader;
+use super::json::{Vocab, parse};
+use super::{bad, merge, placed, read, tokenizer_json};
 use crate::special::AddedToken;
-use crate::vocabulary::{END_OF_TEXT, Parts};
+use crate::vocabulary::{END_OF_TEXT, Entry, Map, Parts};
 use crate::{Error, Tokenizer};
 
 pub(super) fn load(dir: &Path) -> Result<Tokenizer, Error> {
@@ -26,64 +27,69 @@ pub(super) fn load(dir: &Path) -> Result<Tokenizer, Error> {
 }
 
 fn load_pair(dir: &Path, vocab: &Path, merges: &Path) -> Result<Tokenizer, Error> {
-    let Vocab(mut entries) = serde_json::from_str(&read(vocab)?).map_err(|e| bad_json(vocab, &e))?;
+    let text = read(vocab)?;
+    let Vocab(mut tokens) = parse(vocab, &text)?;
     // Hugging Face's older folders keep what was added after training in a file of its own.
     let more = dir.join("added_tokens.json");
     let mut added = Vec::new();
     if more.is_file() {
-        let Vocab(found) = serde_json::from_str(&read(&more)?).map_err(|e| bad_json(&more, &e))?;
-        added.extend(found.iter().map(|(text, id)| AddedToken { id: *id, text: text.clone(), special: true }));
-        entries.extend(found.into_iter().filter(|entry| !entries.contains(entry)).collect::<Vec<_>>());
+        let text = read(&more)?;
+        let Vocab(found) = parse(&more, &text)?;
+        let known: Map<&str, u32> = tokens.iter().map(|(token, id)| (token.as_ref(), *id)).collect();
+        let mut new = Vec::new();
+        for (token, id) in found {
+            match known.get(token.as_ref()) {
+                Some(&other) if other != id => {
+                    return Err(bad(&more, format!("token {token:?}"), format!("id {id}, but {other} in {}", vocab.display())));
+                }
+                Some(_) => {}
+                None => new.push((Cow::Owned(token.clone().into_owned()), id)),
+            }
+            added.push(AddedToken { id, text: token.into_owned(), special: true });
+        }
+        tokens.extend(new);
     }
-    let map = named_specials(dir)?;
-    for text in map.named.iter().map(String::as_str).chain([END_OF_TEXT]) {
-        if let Some((_, id)) = entries.iter().find(|(token, _)| token == text)
-            && added.iter().all(|a| a.id != *id)
-        {
-            added.push(AddedToken { id: *id, text: text.to_owned(), special: true });
+    let specials = Specials::of(dir)?;
+    let mut literal: HashSet<u32> = added.iter().map(|a| a.id).collect();
+    for (token, id) in &tokens {
+        if (token == END_OF_TEXT || specials.named.contains(token.as_ref())) && literal.insert(*id) {
+            added.push(AddedToken { id: *id, text: token.clone().into_owned(), special: true });
         }
     }
-    let end = map.end_of_text.as_deref().unwrap_or(END_OF_TEXT);
+    let end = specials.end_of_text.as_deref().unwrap_or(END_OF_TEXT);
     let end_of_text = added.iter().find(|a| a.text == end).map(|a| a.id);
-    let tokens = by_id(entries, |id| added.iter().any(|a| a.id == id)).map_err(|cause| bad(vocab, "tokens", cause))?;
-    let (merge_list, lines) = read_merges(merges)?;
-    let parts = Parts { tokens, merges: merge_list, added, end_of_text };
-    parts.build().map_err(|defect| placed(defect, (vocab, "tokens"), merges, |rank| format!("line {}", lines[rank])))
-}
+    let entries = tokens.into_iter().map(|(spelling, id)| Entry { spelling, id, literal: literal.contains(&id) }).collect();
 
-type MergeList = Vec<(Vec<u8>, Vec<u8>)>;
-
-/// The merges and the line of each.
-fn read_merges(path: &Path) -> Result<(MergeList, Vec<usize>), Error> {
-    let text = read(path)?;
-    let reader = Reader::new();
+    let text = read(merges)?;
     let (mut list, mut lines) = (Vec::new(), Vec::new());
-    for (i, line) in text.split('\n').enumerate() {
+    for (number, line) in (1..).zip(text.split('\n')) {
         let line = line.strip_suffix('\r').unwrap_or(line);
-        if line.is_empty() || line.starts_with("#version") {
-            continue;
+        if !line.is_empty() && !line.starts_with("#version") {
+            list.push(merge(line).map_err(|cause| bad(merges, format!("line {number}"), cause))?);
+            lines.push(number);
         }
-        list.push(read_merge(&reader, line).map_err(|cause| bad(path, format!("line {}", i + 1), cause))?);
-        lines.push(i + 1);
     }
-    Ok((list, lines))
+    let parts = Parts { entries, merges: list, added, end_of_text };
+    parts.build().map_err(|defect| placed(defect, (vocab, "tokens"), merges, |rank| format!("line {}", lines[rank])))
 }
 
 /// What `special_tokens_map.json` says, where there is one.
 #[derive(Default)]
-struct SpecialMap {
-    named: Vec<String>,
+struct Specials {
+    named: HashSet<String>,
     end_of_text: Option<String>,
 }
 
-fn named_specials(dir: &Path) -> Result<SpecialMap, Error> {
-    let path = dir.join("special_tokens_map.json");
-    if !path.is_file() {
-        return Ok(SpecialMap::default());
+impl Specials {
+    fn of(dir: &Path) -> Result<Self, Error> {
+        let path = dir.join("special_tokens_map.json");
+        if !path.is_file() {
+            return Ok(Self::default());
+        }
+        let Value::Object(entries) = parse(&path, &read(&path)?)? else { return Err(bad(&path, "file", "no JSON object")) };
+        let text_of = |value: &Value| value.as_str().or_else(|| value.get("content")?.as_str()).map(str::to_owned);
+        let named =
+            entries.values().flat_map(|v| v.as_array().map_or(std::slice::from_ref(v), Vec::as_slice)).filter_map(text_of).collect();
+        Ok(Self { named, end_of_text: entries.get("eos_token").and_then(text_of) })
     }
-    let value: Value = serde_json::from_str(&read(&path)?).map_err(|e| bad_json(&path, &e))?;
-    let Value::Object(entries) = value else { return Err(bad(&path, "file", "no JSON object")) };
-    let text_of = |value: &Value| value.as_str().or_else(|| value.get("content")?.as_str()).map(str::to_owned);
-    let named = entries.values().flat_map(|v| v.as_array().map_or(std::slice::from_ref(v), Vec::as_slice)).filter_map(text_of).collect();
-    Ok(SpecialMap { named, end_of_text: entries.get("eos_token").and_then(text_of) })
 }

@@ -1,46 +1,20 @@
 //! Hugging Face's `tokenizer.json`, as far as it describes GPT-2's kind of tokenizer. Every setting that would change an id is refused by its name.
 
-use std::fmt;
+use std::borrow::Cow;
+use std::collections::HashSet;
 use std::path::Path;
 
 use serde::Deserialize;
-use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 
-use super::{bad, bad_json, by_id, placed, read, read_merge, read_token};
-use crate::alphabet::Reader;
+use super::json::{Merge, Vocab, parse};
+use super::{bad, merge, placed, read};
 use crate::special::AddedToken;
-use crate::vocabulary::{END_OF_TEXT, MAX_TOKENS, Parts};
+use crate::vocabulary::{END_OF_TEXT, Entry, Map, Parts};
 use crate::{Error, Tokenizer};
 
-/// `{"token": id, …}` with its entries in the order of the file. A token that comes twice is an error, not an overwriting.
-pub(super) struct Vocab(pub(super) Vec<(String, u32)>);
-
-impl<'de> Deserialize<'de> for Vocab {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Entries;
-        impl<'de> Visitor<'de> for Entries {
-            type Value = Vocab;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object of tokens with their ids")
-            }
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Vocab, A::Error> {
-                let mut entries: Vec<(String, u32)> = Vec::new();
-                while let Some(entry) = map.next_entry()? {
-                    if entries.len() == MAX_TOKENS {
-                        return Err(serde::de::Error::custom(format_args!("more than the {MAX_TOKENS} tokens that are read")));
-                    }
-                    entries.push(entry);
-                }
-                Ok(Vocab(entries))
-            }
-        }
-        deserializer.deserialize_map(Entries)
-    }
-}
-
 #[derive(Deserialize)]
-struct File {
+struct File<'a> {
     #[serde(default)]
     added_tokens: Vec<Added>,
     #[serde(default)]
@@ -51,7 +25,8 @@ struct File {
     post_processor: Value,
     #[serde(default)]
     decoder: Value,
-    model: Model,
+    #[serde(borrow)]
+    model: Model<'a>,
 }
 
 #[derive(Deserialize)]
@@ -70,7 +45,7 @@ struct Added {
 }
 
 #[derive(Deserialize)]
-struct Model {
+struct Model<'a> {
     #[serde(default, rename = "type")]
     kind: Option<String>,
     #[serde(default)]
@@ -83,49 +58,48 @@ struct Model {
     byte_fallback: bool,
     #[serde(default)]
     ignore_merges: bool,
-    vocab: Vocab,
-    merges: Vec<Merge>,
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Merge {
-    Line(String),
-    Pair(String, String),
+    #[serde(borrow)]
+    vocab: Vocab<'a>,
+    #[serde(borrow)]
+    merges: Vec<Merge<'a>>,
 }
 
 pub(super) fn load(path: &Path) -> Result<Tokenizer, Error> {
-    let file: File = serde_json::from_str(&read(path)?).map_err(|e| bad_json(path, &e))?;
+    let text = read(path)?;
+    let file: File<'_> = parse(path, &text)?;
     if let Some(cause) = refusal(&file) {
         return Err(Error::Unsupported { path: path.to_owned(), cause });
     }
-    let Vocab(mut entries) = file.model.vocab;
+    let Vocab(mut tokens) = file.model.vocab;
     let added: Vec<AddedToken> =
         file.added_tokens.into_iter().map(|a| AddedToken { id: a.id, text: a.content, special: a.special }).collect();
-    let known: std::collections::HashMap<String, u32> = entries.iter().cloned().collect();
-    for token in &added {
-        match known.get(&token.text) {
-            None => entries.push((token.text.clone(), token.id)),
-            Some(&id) if id == token.id => {}
-            Some(id) => {
-                let cause = format!("{:?} has id {} there and {id} in the vocabulary", token.text, token.id);
-                return Err(bad(path, "added_tokens", cause));
+    let known: Map<&str, u32> = tokens.iter().map(|(token, id)| (token.as_ref(), *id)).collect();
+    let mut new = Vec::new();
+    for AddedToken { id, text, .. } in &added {
+        match known.get(text.as_str()) {
+            Some(other) if other != id => {
+                return Err(bad(path, "added_tokens", format!("token {text:?} has id {id} there and {other} in model.vocab")));
             }
+            Some(_) => {}
+            None => new.push((Cow::Owned(text.clone()), *id)),
         }
     }
-    let end_of_text = added.iter().find(|a| a.text == END_OF_TEXT).map(|a| a.id).or_else(|| known.get(END_OF_TEXT).copied());
-    let literal: std::collections::HashSet<u32> = added.iter().map(|a| a.id).collect();
-    let tokens = by_id(entries, |id| literal.contains(&id)).map_err(|cause| bad(path, "model.vocab", cause))?;
-    let reader = Reader::new();
-    let merge = |(rank, merge): (usize, Merge)| {
-        let read = match merge {
-            Merge::Line(line) => read_merge(&reader, &line),
-            Merge::Pair(left, right) => read_token(&reader, &left).and_then(|l| Ok((l, read_token(&reader, &right)?))),
-        };
-        read.map_err(|cause| bad(path, merge_place(rank), cause))
-    };
-    let merges = file.model.merges.into_iter().enumerate().map(merge).collect::<Result<_, _>>()?;
-    Parts { tokens, merges, added, end_of_text }.build().map_err(|defect| placed(defect, (path, "model.vocab"), path, merge_place))
+    let end_of_text = known.get(END_OF_TEXT).copied().or_else(|| added.iter().find(|a| a.text == END_OF_TEXT).map(|a| a.id));
+    tokens.extend(new);
+    let literal: HashSet<u32> = added.iter().map(|a| a.id).collect();
+    let entries = tokens.into_iter().map(|(spelling, id)| Entry { spelling, id, literal: literal.contains(&id) }).collect();
+    let mut merges = Vec::with_capacity(file.model.merges.len());
+    for (rank, entry) in file.model.merges.into_iter().enumerate() {
+        merges.push(match entry {
+            Merge::Pair(left, right) => (left, right),
+            Merge::Line(Cow::Borrowed(line)) => merge(line).map_err(|cause| bad(path, merge_place(rank), cause))?,
+            Merge::Line(Cow::Owned(line)) => {
+                let (left, right) = merge(&line).map_err(|cause| bad(path, merge_place(rank), cause))?;
+                (left.into_owned().into(), right.into_owned().into())
+            }
+        });
+    }
+    Parts { entries, merges, added, end_of_text }.build().map_err(|defect| placed(defect, (path, "model.vocab"), path, merge_place))
 }
 
 fn merge_place(rank: usize) -> String {
@@ -133,7 +107,7 @@ fn merge_place(rank: usize) -> String {
 }
 
 /// The first setting that GPT-2's tokenizer does not have.
-fn refusal(file: &File) -> Option<String> {
+fn refusal(file: &File<'_>) -> Option<String> {
     let model = &file.model;
     let given = |text: &Option<String>| text.as_ref().is_some_and(|t| !t.is_empty());
     let kind = |v: &Value| v.get("type").and_then(Value::as_str).unwrap_or("of no type").to_owned();

@@ -1,6 +1,5 @@
 //! Distinct words and how often each occurs, counted on several threads.
 
-use std::collections::HashMap;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Mutex, PoisonError};
 
@@ -8,6 +7,7 @@ use ovid_io::{Observer, Progress};
 
 use crate::Error;
 use crate::split::words as split;
+use crate::vocabulary::Map;
 
 /// Documents are handed to the threads in batches of about this many.
 const BATCH_BYTES: usize = 1 << 20;
@@ -15,7 +15,7 @@ const BATCH_BYTES: usize = 1 << 20;
 /// A distinct word and how often it occurs.
 pub(super) type Word = (Box<[u8]>, u64);
 
-type Counts = HashMap<Box<[u8]>, u64>;
+type Counts = Map<Box<[u8]>, u64>;
 
 /// The words in rising order of their bytes, so that nothing depends on who counted what.
 pub(super) fn words<D, I>(docs: I, threads: usize, observer: &dyn Observer) -> Result<Vec<Word>, Error>
@@ -68,7 +68,7 @@ fn feed<D: AsRef<[u8]>>(docs: impl Iterator<Item = D>, observer: &dyn Observer, 
 }
 
 fn count<D: AsRef<[u8]>>(batches: &Mutex<Receiver<Vec<D>>>) -> Counts {
-    let mut counts = Counts::new();
+    let mut counts = Counts::default();
     loop {
         let next = batches.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(batch) = next else { return counts };

@@ -4,38 +4,17 @@
 //! into the first and the last of them, so that from any token both neighbours are found without links. A merge visits the places of its pair and nothing else.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
-use std::hash::{BuildHasherDefault, Hasher};
+use std::collections::BinaryHeap;
 
 use super::count::Word;
 use crate::Error;
 use crate::alphabet::bytes_in_order;
+use crate::vocabulary::Map;
 
 /// Between words.
 const WALL: u32 = u32::MAX;
 /// In a slot where a token began that is now the right part of a longer one.
 const GONE: u32 = u32::MAX - 1;
-
-/// A hash for pairs of ids: they come from our own counting, nobody can choose them to collide.
-#[derive(Default)]
-struct PairHasher(u64);
-
-impl Hasher for PairHasher {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-    fn write(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            self.write_u64(u64::from(byte));
-        }
-    }
-    fn write_u64(&mut self, key: u64) {
-        let product = u128::from(self.0 ^ key ^ 0x9E37_79B9_7F4A_7C15) * 0xD6E8_FEB8_6659_FD93;
-        self.0 = (product ^ product >> 64) as u64;
-    }
-}
-
-type ByPair = HashMap<u64, u32, BuildHasherDefault<PairHasher>>;
 
 const fn key(left: u32, right: u32) -> u64 {
     (left as u64) << 32 | right as u64
@@ -56,7 +35,7 @@ pub(super) struct Pairs {
     counts: Vec<u64>,
     /// Bytes of each token.
     lens: Vec<u32>,
-    by_pair: ByPair,
+    by_pair: Map<u64, u32>,
     /// Every pair that has ever been neighbours.
     seen: Vec<Pair>,
     /// Count, pair and its number. Counts only fall after a pair is made, so an entry is an upper bound until it is looked at again.
@@ -78,7 +57,7 @@ impl Pairs {
             word_of: Vec::with_capacity(n_slots),
             counts: words.iter().map(|&(_, n)| n).collect(),
             lens: vec![1; 256],
-            by_pair: ByPair::default(),
+            by_pair: Map::default(),
             seen: Vec::new(),
             heap: BinaryHeap::new(),
         };
