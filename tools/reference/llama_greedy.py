@@ -45,6 +45,8 @@ class Llama:
         if not self.model:
             raise SystemExit(f"llama.cpp does not load {path}")
         self.vocab = api.llama_vocab_n_tokens(api.llama_model_get_vocab(self.model))
+        if length > api.llama_model_n_ctx_train(self.model):
+            raise SystemExit(f"{path} has {api.llama_model_n_ctx_train(self.model)} positions, fewer than the {length} asked for")
         params = api.llama_context_default_params()
         params.n_ctx = params.n_batch = params.n_ubatch = length
         params.n_threads = params.n_threads_batch = threads
@@ -75,7 +77,7 @@ class Llama:
 
 
 def greedy(path, prompt, steps, threads):
-    llama = Llama(path, len(prompt) + steps, threads)
+    llama = Llama(path, len(prompt) + steps - 1, threads)
     row = llama.evaluate(prompt)[-1]
     tokens, runners_up, gaps = [], [], []
     for step in range(steps):

@@ -19,7 +19,7 @@ from llama_greedy import Llama
 from logits import logits
 
 HERE = MODEL_FIXTURES / "gguf"
-BIN = pathlib.Path(os.environ["LLAMA_CPP_BIN"])
+BIN = pathlib.Path(os.environ.get("LLAMA_CPP_BIN") or exit("quantised.py: set LLAMA_CPP_BIN and LLAMA_CPP_PYTHON (README.md, llama.cpp)"))
 MERGES = ["Ġ t", "h e", "Ġt he"]
 
 # name: (seed, GPT2Config keys, types to write)
