@@ -75,6 +75,14 @@ pub enum Error {
         /// Why not.
         cause: String,
     },
+    /// A model's name that means nothing here.
+    #[error("model {name:?}: {cause}")]
+    Name {
+        /// The name as given.
+        name: String,
+        /// Why not.
+        cause: String,
+    },
     /// Something could not be fetched over the network.
     #[error("cannot fetch {url}: {cause}")]
     Network {
@@ -116,7 +124,7 @@ impl Error {
                 cause.kind(),
                 io::ErrorKind::NotFound | io::ErrorKind::NotADirectory | io::ErrorKind::IsADirectory | io::ErrorKind::InvalidInput
             ),
-            Self::Malformed { .. } | Self::Unsupported { .. } | Self::Unwritable { .. } => true,
+            Self::Malformed { .. } | Self::Unsupported { .. } | Self::Unwritable { .. } | Self::Name { .. } => true,
             Self::Network { .. } | Self::Cancelled => false,
         }
     }

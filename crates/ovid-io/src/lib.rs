@@ -8,6 +8,7 @@ pub mod digest;
 pub mod documents;
 mod error;
 pub mod gguf;
+pub mod hub;
 mod mapped;
 pub mod npy;
 mod observe;
