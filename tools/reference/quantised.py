@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from common import MODEL_FIXTURES, ids_of, save, seeded_model, small_config, versions, write_json
-from llama_greedy import Llama
+from llama_greedy import Llama, greedy
 from logits import logits
 
 HERE = MODEL_FIXTURES / "gguf"
@@ -159,6 +159,25 @@ def make(name, seed, keys, types, scratch):
     return entries, expected
 
 
+def write_greedy():
+    """200 greedy tokens of llama.cpp from prompts of several lengths, with a model whose context holds them."""
+    config = small_config(vocab_size=260, n_positions=224, n_embd=32, n_layer=2, n_head=2, n_inner=48, tie_word_embeddings=False)
+    model = seeded_model(config, 64, logits_std=3.0)
+    with torch.no_grad():
+        # One token that is favoured everywhere would be chosen everywhere.
+        model.transformer.ln_f.bias.zero_()
+    path = HERE / "greedy.F32.gguf"
+    write_f32(model, path)
+    runs = []
+    for length in (1, 7, 24):
+        found = greedy(path, ids_of(length, 259, 640 + length).tolist(), 200, 1)
+        found["model"] = path.name
+        found["gap"] = [round(g, 6) for g in found["gap"]]
+        runs.append(found)
+        print(path.name, length, "prompt ids:", len(set(found["tokens"])), "distinct tokens,", sum(g < 0.05 for g in found["gap"]), "gaps under 0.05")
+    write_json(HERE / "greedy.json", runs, indent=None)
+
+
 def main():
     shutil.rmtree(HERE, ignore_errors=True)
     HERE.mkdir(parents=True)
@@ -168,6 +187,7 @@ def main():
             made, values = make(name, seed, keys, types, pathlib.Path(scratch))
             entries += made
             expected |= values
+    write_greedy()
     save(HERE / "expected.safetensors", expected)
     write_json(HERE / "index.json", {"made_with": versions() | {"llama.cpp": "0c1e57098 (llama-cpp-python 0.3.36)"}, "files": entries})
 
