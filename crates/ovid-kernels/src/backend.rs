@@ -140,12 +140,20 @@ pub trait Backend: Send + Sync {
     fn upload(&self, values: &[f32], buf: &mut Self::Buf, at: usize);
     /// Copies a range of the buffer to the host.
     fn download(&self, buf: &Self::Buf, range: Range<usize>) -> Vec<f32>;
-    /// `to = from`, the first `len` values.
-    fn copy(&self, from: &Self::Buf, to: &mut Self::Buf, len: usize);
+    /// `to[to_at..] = from[range]`.
+    fn copy(&self, from: &Self::Buf, range: Range<usize>, to: &mut Self::Buf, to_at: usize);
     /// Packs a matrix. Plain types may be packed as another plain type; block types stay what they are.
     fn weight(&self, source: &Matrix<'_>, dtype: Dtype) -> Result<Self::Weight, Error>;
-    /// Packs a matrix again into the memory of one of the same shape.
-    fn repack(&self, weight: &mut Self::Weight, source: &Matrix<'_>) -> Result<(), Error>;
+    /// Packs a matrix (n_in, n_out) that lies in a flat buffer as another plain type; `old`, of the same shape and type, gives its memory.
+    fn pack(
+        &self,
+        params: &Self::Buf,
+        at: &At,
+        shape: (usize, usize),
+        layout: Layout,
+        dtype: Dtype,
+        old: Option<Self::Weight>,
+    ) -> Result<Self::Weight, Error>;
     /// Room for `n_blocks` blocks of keys and values.
     fn kv(&self, heads: &Heads, n_blocks: usize) -> Result<Self::Kv, Error>;
 
@@ -164,7 +172,16 @@ pub trait Backend: Send + Sync {
         out: &mut Self::Buf,
     ) -> Result<(), Error>;
     /// Causal attention: appends the keys and values of `qkv` (N, 3C) to the cache, then `out` (N, C) = softmax(scale q k) v over all positions up to each row's.
-    fn attention(&self, qkv: &Self::Buf, heads: &Heads, runs: &[Run<'_>], kv: &mut Self::Kv, out: &mut Self::Buf) -> Result<(), Error>;
+    /// `dropout` drops probabilities (training): element (row, head * context + key) of its site.
+    fn attention(
+        &self,
+        qkv: &Self::Buf,
+        heads: &Heads,
+        runs: &[Run<'_>],
+        kv: &mut Self::Kv,
+        dropout: Option<&Dropout>,
+        out: &mut Self::Buf,
+    );
     /// Copies chosen rows of (N, C) together.
     fn gather_rows(&self, x: &Self::Buf, rows: &[usize], width: usize, out: &mut Self::Buf);
     /// Log-probability, rank, entropy and best alternatives of a target for each row of `x` (N, C) under the head; logits exist a few rows at a time only.
@@ -172,6 +189,10 @@ pub trait Backend: Send + Sync {
 
     /// `values` = activation(values), the first `len`, from `x`.
     fn activate(&self, x: &Self::Buf, len: usize, activation: Activation, out: &mut Self::Buf);
+    /// The first `len` values become 0.
+    fn clear(&self, buf: &mut Self::Buf, len: usize);
+    /// `to` += `from`, the first `len` values.
+    fn add(&self, from: &Self::Buf, len: usize, to: &mut Self::Buf);
     /// Drops values in place, or gradients in the same places.
     fn dropout(&self, x: &mut Self::Buf, n_rows: usize, width: usize, how: &Dropout);
 
@@ -221,9 +242,10 @@ pub trait Backend: Send + Sync {
         qkv: &Self::Buf,
         heads: &Heads,
         runs: &[Run<'_>],
+        dropout: Option<&Dropout>,
         dout: &Self::Buf,
         dqkv: &mut Self::Buf,
-    ) -> Result<(), Error>;
+    );
     /// Adds the rows of `dx` (N, C) to the gradients of their tokens' and positions' embeddings.
     fn embed_backward(
         &self,

@@ -4,10 +4,10 @@
 //! divide last. Keys lie in blocks of 16 positions so that lanes are positions, and no row's result depends on the rows beside it.
 //! Operations: 4 N_keys D a row and head; bytes in decoding: the sequence's keys and values once.
 
-use super::Shared;
 use super::rows::tile_rows;
 use super::simd::{Kernel, LANES, Lanes, Unit};
-use crate::backend::{Heads, KV_BLOCK, Run};
+use super::{Shared, elementwise};
+use crate::backend::{Dropout, Heads, KV_BLOCK, Run};
 use crate::math::{exp_lanes, tree_sum};
 use crate::{Aligned, Error, Pool};
 
@@ -45,7 +45,16 @@ pub const fn task_rows(wide: bool) -> usize {
 pub const IOTA: [f32; LANES] = [0., 1., 2., 3., 4., 5., 6., 7., 8., 9., 10., 11., 12., 13., 14., 15.];
 
 /// Appends keys and values, then attends.
-pub fn attention(unit: Unit, pool: &Pool, qkv: &[f32], heads: &Heads, runs: &[Run<'_>], kv: &mut KvLayer, out: &mut [f32]) {
+pub fn attention(
+    unit: Unit,
+    pool: &Pool,
+    qkv: &[f32],
+    heads: &Heads,
+    runs: &[Run<'_>],
+    kv: &mut KvLayer,
+    dropout: Option<&Dropout>,
+    out: &mut [f32],
+) {
     let c = heads.n_head * heads.head_size;
     let n_rows = runs.iter().map(|r| r.first_row + r.n_rows).max().unwrap_or(0);
     assert!(qkv.len() >= n_rows * 3 * c && out.len() >= n_rows * c, "attention's buffers hold all rows");
@@ -61,7 +70,17 @@ pub fn attention(unit: Unit, pool: &Pool, qkv: &[f32], heads: &Heads, runs: &[Ru
     // The last rows of a run see the most keys: they go first, so that no long task is left at the end.
     pool.run(tasks.len() * heads.n_head, |i| {
         let (r, first) = tasks[tasks.len() - 1 - i / heads.n_head];
-        let task = Forward { qkv, heads, run: &runs[r], first, n_rows: rows.min(runs[r].n_rows - first), head: i % heads.n_head, kv, out };
+        let task = Forward {
+            qkv,
+            heads,
+            run: &runs[r],
+            first,
+            n_rows: rows.min(runs[r].n_rows - first),
+            head: i % heads.n_head,
+            kv,
+            dropout,
+            out,
+        };
         // SAFETY: tasks write disjoint rows and heads of `out`; the cache is only read now.
         unsafe { unit.run(task) }
     });
@@ -110,6 +129,7 @@ struct Forward<'a> {
     n_rows: usize,
     head: usize,
     kv: &'a KvLayer,
+    dropout: Option<&'a Dropout>,
     out: Shared<f32>,
 }
 
@@ -157,7 +177,10 @@ impl Forward<'_> {
         }
         let mut sums = [1f32; M];
         for m in 0..self.n_rows {
-            sums[m] = softmax::<L>(s.add(m * LANES), M * LANES, n_blocks, first_position + m + 1, scale).sum;
+            sums[m] = softmax::<L>(s.add(m * LANES), M * LANES, n_blocks, first_position + m + 1, scale);
+            if let Some(how) = self.dropout {
+                drop_row::<L>(s.add(m * LANES), M * LANES, n_blocks, how, (first_row + m) as u64, self.head);
+            }
         }
         // Rows that only fill the tile up have no probabilities: their part of the scratch holds scores of zero queries, which are finite or not used.
         let mut v0 = 0;
@@ -202,14 +225,19 @@ pub unsafe fn weighted<L: Lanes, const M: usize>(n: usize, p: *const f32, v: *co
     }
 }
 
-/// Maximum and sum of one row's softmax.
-pub struct Normaliser {
-    pub sum: f32,
+/// Drops probabilities of one row, in vectors `stride` apart.
+#[inline(always)]
+pub unsafe fn drop_row<L: Lanes>(s: *mut f32, stride: usize, n_blocks: usize, how: &Dropout, row: u64, head: usize) {
+    for block in 0..n_blocks {
+        let mask = elementwise::keep_mask(how, row, (head << 16 | block) as u32);
+        let at = s.add(block * stride);
+        L::store(at, L::mul(L::load(at), L::load(mask.as_ptr())));
+    }
 }
 
-/// One row of scores, in vectors `stride` apart: `s` becomes exp(scale s - max), 0 from key `n_keys` on.
+/// One row of scores, in vectors `stride` apart: `s` becomes exp(scale s - max), 0 from key `n_keys` on; gives the sum.
 #[inline(always)]
-pub unsafe fn softmax<L: Lanes>(s: *mut f32, stride: usize, n_blocks: usize, n_keys: usize, scale: f32) -> Normaliser {
+pub unsafe fn softmax<L: Lanes>(s: *mut f32, stride: usize, n_blocks: usize, n_keys: usize, scale: f32) -> f32 {
     let iota = L::load(IOTA.as_ptr());
     let scale = L::splat(scale);
     let lowest = L::splat(f32::NEG_INFINITY);
@@ -230,5 +258,5 @@ pub unsafe fn softmax<L: Lanes>(s: *mut f32, stride: usize, n_blocks: usize, n_k
         L::store(at, e);
         partials = L::add(partials, e);
     }
-    Normaliser { sum: tree_sum(L::to_array(partials)) }
+    tree_sum(L::to_array(partials))
 }

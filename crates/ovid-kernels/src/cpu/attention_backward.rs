@@ -4,15 +4,24 @@
 //! One task is one head of one sequence. P is made again in tiles of a few rows, exactly as in the forward pass; sums over tokens run in rising position.
 
 use super::Shared;
-use super::attention::{padded, scores, softmax, task_rows, weighted};
+use super::attention::{drop_row, padded, scores, softmax, task_rows, weighted};
 use super::rows::tile_rows;
 use super::simd::{Kernel, LANES, Lanes, Unit};
 use crate::Pool;
-use crate::backend::{Heads, Run};
+use crate::backend::{Dropout, Heads, Run};
 use crate::math::tree_sum;
 
 /// `dqkv` from `dout`; every run begins at position 0.
-pub fn attention_backward(unit: Unit, pool: &Pool, qkv: &[f32], heads: &Heads, runs: &[Run<'_>], dout: &[f32], dqkv: &mut [f32]) {
+pub fn attention_backward(
+    unit: Unit,
+    pool: &Pool,
+    qkv: &[f32],
+    heads: &Heads,
+    runs: &[Run<'_>],
+    dropout: Option<&Dropout>,
+    dout: &[f32],
+    dqkv: &mut [f32],
+) {
     let c = heads.n_head * heads.head_size;
     for run in runs {
         let rows = run.first_row + run.n_rows;
@@ -22,7 +31,7 @@ pub fn attention_backward(unit: Unit, pool: &Pool, qkv: &[f32], heads: &Heads, r
     let dqkv = Shared::new(dqkv);
     pool.run(runs.len() * heads.n_head, |i| {
         // SAFETY: tasks write disjoint rows and heads.
-        unsafe { unit.run(Backward { qkv, heads, run: &runs[i / heads.n_head], head: i % heads.n_head, dout, dqkv }) }
+        unsafe { unit.run(Backward { qkv, heads, run: &runs[i / heads.n_head], head: i % heads.n_head, dropout, dout, dqkv }) }
     });
 }
 
@@ -31,6 +40,7 @@ struct Backward<'a> {
     heads: &'a Heads,
     run: &'a Run<'a>,
     head: usize,
+    dropout: Option<&'a Dropout>,
     dout: &'a [f32],
     dqkv: Shared<f32>,
 }
@@ -104,7 +114,11 @@ impl Backward<'_> {
         }
         for m in 0..n_rows {
             let (p, ds) = (p.add(m * LANES), ds.add(m * LANES));
-            let sum = L::splat(softmax::<L>(p, M * LANES, n_blocks, first + m + 1, scale).sum);
+            let sum = L::splat(softmax::<L>(p, M * LANES, n_blocks, first + m + 1, scale));
+            let row = (self.run.first_row + first + m) as u64;
+            if let Some(how) = self.dropout {
+                drop_row::<L>(ds, M * LANES, n_blocks, how, row, self.head);
+            }
             let mut partials = L::splat(0.0);
             for block in 0..n_blocks {
                 let at = block * M * LANES;
@@ -117,6 +131,9 @@ impl Backward<'_> {
                 let at = block * M * LANES;
                 let slope = L::mul(L::load(p.add(at)), L::sub(L::load(ds.add(at)), mean));
                 L::store(ds.add(at), L::mul(slope, L::splat(scale)));
+            }
+            if let Some(how) = self.dropout {
+                drop_row::<L>(p, M * LANES, n_blocks, how, row, self.head);
             }
         }
         let mut v0 = 0;

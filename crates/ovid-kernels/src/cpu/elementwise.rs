@@ -68,25 +68,36 @@ pub fn activate_backward(unit: Unit, pool: &Pool, x: &[f32], activation: Activat
     });
 }
 
-/// Drops in place: element (row, column) is kept where its 32 random bits are at least p 2^32, and then divided by 1 - p.
-pub fn dropout(pool: &Pool, x: &mut [f32], n_rows: usize, width: usize, how: &Dropout) {
-    if how.p <= 0.0 {
-        return;
-    }
-    let threshold = (f64::from(how.p) * 4294967296.0) as u64;
+/// What sixteen neighbouring values are multiplied with: 0 with probability p, else 1 / (1 - p). The bits are Philox's at (4 column + i, row, place) under the seed.
+#[inline(always)]
+pub fn keep_mask(how: &Dropout, row: u64, column: u32) -> [f32; LANES] {
+    let threshold = (f64::from(how.p) * 4_294_967_296.0) as u64;
     let keep = 1.0 / (1.0 - how.p);
-    let key = [how.seed as u32, (how.seed >> 32) as u32];
+    let row = how.first_row + row;
+    let mut mask = [keep; LANES];
+    for (i, four) in mask.chunks_exact_mut(4).enumerate() {
+        // The step is below 2^32 and the site below 2^16, so the row's upper bits have a place of their own.
+        let place = [how.place as u32, (how.place >> 32) as u32 ^ ((row >> 32) as u32) << 16];
+        let bits = philox4x32([column << 2 | i as u32, row as u32, place[0], place[1]], [how.seed as u32, (how.seed >> 32) as u32]);
+        for (x, bits) in four.iter_mut().zip(bits) {
+            if u64::from(bits) < threshold {
+                *x = 0.0;
+            }
+        }
+    }
+    mask
+}
+
+/// Drops in place.
+pub fn dropout(pool: &Pool, x: &mut [f32], n_rows: usize, width: usize, how: &Dropout) {
     let x = Shared::new(&mut x[..n_rows * width]);
     pool.ranges(n_rows, 8, |rows| {
         for row in rows {
             // SAFETY: ranges of rows are disjoint.
             let values = unsafe { x.slice(row * width, width) };
-            let row = how.first_row + row as u64;
-            for (four, chunk) in values.chunks_mut(4).enumerate() {
-                let bits =
-                    philox4x32([four as u32, row as u32, how.place as u32, (how.place >> 32) as u32 ^ ((row >> 32) as u32) << 8], key);
-                for (x, bits) in chunk.iter_mut().zip(bits) {
-                    *x = if u64::from(bits) < threshold { 0.0 } else { *x * keep };
+            for (column, chunk) in values.chunks_mut(LANES).enumerate() {
+                for (x, keep) in chunk.iter_mut().zip(keep_mask(how, row as u64, column as u32)) {
+                    *x *= keep;
                 }
             }
         }

@@ -122,8 +122,8 @@ impl Backend for Cpu {
         buf[range].to_vec()
     }
 
-    fn copy(&self, from: &Aligned, to: &mut Aligned, len: usize) {
-        to[..len].copy_from_slice(&from[..len]);
+    fn copy(&self, from: &Aligned, range: Range<usize>, to: &mut Aligned, to_at: usize) {
+        to[to_at..to_at + range.len()].copy_from_slice(&from[range]);
     }
 
     fn weight(&self, source: &Matrix<'_>, dtype: Dtype) -> Result<Panels, Error> {
@@ -132,8 +132,23 @@ impl Backend for Cpu {
         Ok(weight)
     }
 
-    fn repack(&self, weight: &mut Panels, source: &Matrix<'_>) -> Result<(), Error> {
-        weight.pack(&self.pool, source)
+    fn pack(
+        &self,
+        params: &Aligned,
+        at: &At,
+        (n_in, n_out): (usize, usize),
+        layout: Layout,
+        dtype: Dtype,
+        old: Option<Panels>,
+    ) -> Result<Panels, Error> {
+        let source = Matrix { dtype: Dtype::F32, layout, n_in, n_out, data: bytemuck::cast_slice(&params[at.0.clone()]) };
+        match old {
+            Some(mut weight) => {
+                weight.pack(&self.pool, &source)?;
+                Ok(weight)
+            }
+            None => self.weight(&source, dtype),
+        }
     }
 
     fn kv(&self, heads: &Heads, n_blocks: usize) -> Result<KvLayer, Error> {
@@ -169,9 +184,8 @@ impl Backend for Cpu {
         self.multiply(x, n_rows, w, finish, out)
     }
 
-    fn attention(&self, qkv: &Aligned, heads: &Heads, runs: &[Run<'_>], kv: &mut KvLayer, out: &mut Aligned) -> Result<(), Error> {
-        attention::attention(self.unit, &self.pool, qkv, heads, runs, kv, out);
-        Ok(())
+    fn attention(&self, qkv: &Aligned, heads: &Heads, runs: &[Run<'_>], kv: &mut KvLayer, dropout: Option<&Dropout>, out: &mut Aligned) {
+        attention::attention(self.unit, &self.pool, qkv, heads, runs, kv, dropout, out);
     }
 
     fn gather_rows(&self, x: &Aligned, rows: &[usize], width: usize, out: &mut Aligned) {
@@ -201,6 +215,16 @@ impl Backend for Cpu {
 
     fn activate(&self, x: &Aligned, len: usize, activation: Activation, out: &mut Aligned) {
         elementwise::activate(self.unit, &self.pool, &x[..len], activation, &mut out[..len]);
+    }
+
+    fn clear(&self, buf: &mut Aligned, len: usize) {
+        buf[..len].fill(0.0);
+    }
+
+    fn add(&self, from: &Aligned, len: usize, to: &mut Aligned) {
+        for (y, x) in to[..len].iter_mut().zip(&from[..len]) {
+            *y += x;
+        }
     }
 
     fn dropout(&self, x: &mut Aligned, n_rows: usize, width: usize, how: &Dropout) {
@@ -284,9 +308,16 @@ impl Backend for Cpu {
         elementwise::activate_backward(self.unit, &self.pool, &x[..len], activation, &mut dy[..len]);
     }
 
-    fn attention_backward(&self, qkv: &Aligned, heads: &Heads, runs: &[Run<'_>], dout: &Aligned, dqkv: &mut Aligned) -> Result<(), Error> {
-        attention_backward::attention_backward(self.unit, &self.pool, qkv, heads, runs, dout, dqkv);
-        Ok(())
+    fn attention_backward(
+        &self,
+        qkv: &Aligned,
+        heads: &Heads,
+        runs: &[Run<'_>],
+        dropout: Option<&Dropout>,
+        dout: &Aligned,
+        dqkv: &mut Aligned,
+    ) {
+        attention_backward::attention_backward(self.unit, &self.pool, qkv, heads, runs, dropout, dout, dqkv);
     }
 
     fn embed_backward(&self, dx: &Aligned, width: usize, tokens: &[u32], positions: &[u32], grads: &mut Aligned, wte_at: &At, wpe_at: &At) {

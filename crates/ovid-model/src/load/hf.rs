@@ -1,0 +1,62 @@
+//! Hugging Face folders: `config.json`, `model.safetensors` or its shards, names with or without `transformer.`.
+
+use super::source::{Source, Stored, fitting, is_embedding};
+use crate::{Config, Error, Layout};
+use ovid_io::safetensors::SafeTensorsFolder;
+use ovid_kernels::backend::Layout as Order;
+use std::path::{Path, PathBuf};
+
+pub struct HfFolder {
+    path: PathBuf,
+    config: Config,
+    tensors: SafeTensorsFolder,
+    prefix: &'static str,
+}
+
+impl HfFolder {
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        let config = Config::from_hf(&path.join("config.json"))?;
+        let tensors = SafeTensorsFolder::open(path)?;
+        let has = |name: &str| tensors.tensor(name).map(|t| t.is_some());
+        let prefix = if has("transformer.wte.weight")? { "transformer." } else { "" };
+        let folder = Self { path: path.to_owned(), config, tensors, prefix };
+        folder.check_rest()?;
+        Ok(folder)
+    }
+
+    /// A tensor that the configuration does not ask for means that file and configuration are not of one model.
+    fn check_rest(&self) -> Result<(), Error> {
+        let layout = Layout::new(&self.config);
+        for view in self.tensors.tensors() {
+            let name = view.name.strip_prefix(self.prefix).unwrap_or(view.name);
+            let tied_head = name == "lm_head.weight" && self.config.tie_word_embeddings;
+            // Constant masks that old files carry.
+            let mask = name.ends_with(".attn.bias") || name.ends_with(".attn.masked_bias");
+            let zero_bias = !self.config.bias && name.ends_with(".bias") && view.data.iter().all(|b| *b == 0);
+            if layout.get(name).is_none() && !tied_head && !mask && !zero_bias {
+                return Err(self.bad(view.name, "the configuration has no place for it"));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Source for HfFolder {
+    fn config(&self) -> &Config {
+        &self.config
+    }
+
+    fn tensor(&self, name: &str, shape: &[usize]) -> Result<Stored<'_>, Error> {
+        let full = if name == "lm_head.weight" { name.to_owned() } else { format!("{}{name}", self.prefix) };
+        let view = self.tensors.tensor(&full)?.ok_or_else(|| self.bad(&full, "missing"))?;
+        let mut stored = fitting(self, view, shape, false)?;
+        if is_embedding(name) {
+            stored.order = Order::OutIn;
+        }
+        Ok(stored)
+    }
+
+    fn bad(&self, tensor: &str, cause: &str) -> Error {
+        Error::Tensor { path: self.path.clone(), tensor: tensor.to_owned(), cause: cause.to_owned() }
+    }
+}

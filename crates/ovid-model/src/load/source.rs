@@ -1,0 +1,40 @@
+//! What every checkpoint layout gives: a configuration, and tensors by Hugging Face's names.
+
+use crate::{Config, Error};
+use ovid_io::{Dtype, TensorView};
+use ovid_kernels::backend::Layout as Order;
+
+/// A stored tensor that has the right shape.
+pub struct Stored<'a> {
+    /// Name as the file has it.
+    pub name: String,
+    pub dtype: Dtype,
+    /// Order of a matrix; vectors have none, and embeddings are `OutIn`.
+    pub order: Order,
+    pub data: &'a [u8],
+}
+
+/// An open checkpoint.
+pub trait Source {
+    fn config(&self) -> &Config;
+    /// The tensor of a name of `Layout`, which asks for `shape` (Hugging Face's orientation).
+    fn tensor(&self, name: &str, shape: &[usize]) -> Result<Stored<'_>, Error>;
+    /// An error about a tensor.
+    fn bad(&self, tensor: &str, cause: &str) -> Error;
+}
+
+/// Holds a file's tensor against the shape that the configuration asks for; `turned` says that matrices lie (outputs, inputs).
+pub fn fitting<'a>(source: &dyn Source, view: TensorView<'a>, shape: &[usize], turned: bool) -> Result<Stored<'a>, Error> {
+    let wanted: Vec<usize> = if turned { shape.iter().rev().copied().collect() } else { shape.to_vec() };
+    // The original checkpoint stores matrices with a leading 1.
+    let found: &[usize] = if view.shape.len() == wanted.len() + 1 && view.shape[0] == 1 { &view.shape[1..] } else { &view.shape };
+    if found != wanted {
+        return Err(source.bad(view.name, &format!("its shape is {:?}, and the configuration asks for {wanted:?}", view.shape)));
+    }
+    Ok(Stored { name: view.name.to_owned(), dtype: view.dtype, order: if turned { Order::OutIn } else { Order::InOut }, data: view.data })
+}
+
+/// Whether a parameter is an embedding or the head, which every layout stores (vocabulary or context, C).
+pub fn is_embedding(name: &str) -> bool {
+    matches!(name, "wte.weight" | "wpe.weight" | "lm_head.weight")
+}
