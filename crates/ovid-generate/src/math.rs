@@ -1,37 +1,7 @@
-//! Exponential and logarithm whose bits are the same on every machine.
-//!
-//! Only additions, multiplications and divisions of IEEE numbers in a written order: no fused operation (without the instruction it would be a
-//! library call per token of the vocabulary) and no function of the platform's mathematics library.
+//! Sums, maxima and powers whose bits are the same on every machine: IEEE operations in a written order, no function of the platform's mathematics library.
+//! The exponential and the logarithm of single precision are the kernels' own.
 
-const LOG2_E: f32 = std::f32::consts::LOG2_E;
-/// The upper 9 bits of ln 2: times a whole number below 2^15 it is exact.
-const LN_2_HIGH: f32 = 355.0 / 512.0;
-/// The rest of ln 2.
-const LN_2_LOW: f32 = -2.121_944_4e-4;
-/// Adding and taking away 1.5 * 2^23 rounds to a whole number, ties to even.
-const ROUND: f32 = 12_582_912.0;
-/// Below this, e^x is not a normal number; [`exp`] gives 0.
-const LOWEST: f32 = -87.0;
-
-/// e^x for x up to 0 (what a softmax asks for), within 2 units in the last place; 0 below -87.
-#[inline]
-pub fn exp(x: f32) -> f32 {
-    let clamped = if x > LOWEST { x } else { LOWEST };
-    let rounded = clamped * LOG2_E + ROUND;
-    let whole = rounded - ROUND;
-    let r = (clamped - whole * LN_2_HIGH) - whole * LN_2_LOW;
-    // |r| <= ln 2 / 2: the first term left out of the series is below 2^-27.
-    let series = 1.0 / 5040.0;
-    let series = series * r + 1.0 / 720.0;
-    let series = series * r + 1.0 / 120.0;
-    let series = series * r + 1.0 / 24.0;
-    let series = series * r + 1.0 / 6.0;
-    let series = series * r + 0.5;
-    let value = (series * (r * r) + r) + 1.0;
-    // The lowest bits of `rounded` are the whole number; what lies above them falls out of the shift.
-    let power = f32::from_bits((rounded.to_bits() << 23).wrapping_add(127 << 23));
-    if x > LOWEST { value * power } else { 0.0 }
-}
+use ovid_kernels::{Unit, math};
 
 /// The natural logarithm of a positive normal number, within 1e-15 relative to the larger of 1 and the result.
 pub fn ln(x: f64) -> f64 {
@@ -87,21 +57,69 @@ pub fn max(values: &[f32]) -> Option<f32> {
     (!odd.contains(&true) && !rest.iter().any(|v| v.is_nan())).then_some(found)
 }
 
+/// e^(value - greatest) of all values, in `weights`.
+pub fn weigh(unit: Unit, values: &[f32], greatest: f32, weights: &mut Vec<f32>) {
+    weights.clear();
+    weights.extend(values.iter().map(|value| value - greatest));
+    math::exp_all(unit, weights);
+}
+
+/// The greatest value and ln of the sum of e^(value - greatest), in the arithmetic of the kernels' scores: two numbers, since their sum would cost digits.
+pub fn log_sum_exp(unit: Unit, values: &[f32]) -> (f32, f32) {
+    let greatest = max(values).unwrap_or(f32::NAN);
+    let mut weights = Vec::new();
+    weigh(unit, values, greatest, &mut weights);
+    (greatest, math::log(math::sum(unit, &weights)))
+}
+
+/// The k-th greatest of `values`, counting equal ones each; minus infinity where fewer than k are greater than that. `best` is scratch.
+pub fn kth_best(values: &[f32], k: usize, best: &mut Vec<f32>) -> f32 {
+    best.clear();
+    let mut floor = f32::NEG_INFINITY;
+    for block in values.chunks(64) {
+        // Most blocks hold nothing better than the k-th so far, and this count runs over lanes.
+        if block.iter().map(|&value| u32::from(value > floor)).sum::<u32>() == 0 {
+            continue;
+        }
+        best.extend(block.iter().filter(|&&value| value > floor));
+        if best.len() >= 2 * k + 128 {
+            best.select_nth_unstable_by(k - 1, |a, b| b.total_cmp(a));
+            best.truncate(k);
+            floor = best[k - 1];
+        }
+    }
+    if best.len() < k {
+        return f32::NEG_INFINITY;
+    }
+    *best.select_nth_unstable_by(k - 1, |a, b| b.total_cmp(a)).1
+}
+
+/// The k greatest values above minus infinity with their places, greatest first, the lower place first among equals.
+pub fn best(values: &[f32], k: usize) -> Vec<(u32, f32)> {
+    if k == 0 {
+        return Vec::new();
+    }
+    let least = kth_best(values, k, &mut Vec::new());
+    let above = (0u32..).zip(values.iter().copied()).filter(|&(_, value)| value >= least && value > f32::NEG_INFINITY);
+    let mut found: Vec<_> = above.collect();
+    found.sort_unstable_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+    found.truncate(k);
+    found
+}
+
+/// base^exponent for a base of at least 1, from our own [`ln`], so that no platform's `pow` decides which beam wins.
+pub fn pow(base: f64, exponent: f64) -> f64 {
+    let x = exponent * ln(base);
+    let whole = (x * std::f64::consts::LOG2_E).round();
+    let r = x - whole * std::f64::consts::LN_2;
+    // |r| <= ln 2 / 2: the first term left out of the series is below 2^-60.
+    let series = (1..=17).rev().fold(1.0, |series, n| 1.0 + r * series / f64::from(n));
+    series * f64::from_bits(((whole.clamp(-1022.0, 1023.0) as i64 + 1023) as u64) << 52)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn exp_is_near_the_exact_value() {
-        let mut worst = 0.0f64;
-        for i in 0..2_000_000 {
-            let x = -87.0 * (i as f32 / 2_000_000.0);
-            let exact = f64::from(x).exp();
-            worst = worst.max((f64::from(exp(x)) - exact).abs() / exact);
-        }
-        assert!(worst < 2.0 * f64::from(f32::EPSILON), "{worst}");
-        assert_eq!([exp(0.0), exp(-88.0), exp(f32::NEG_INFINITY)], [1.0, 0.0, 0.0]);
-    }
 
     #[test]
     fn ln_is_near_the_exact_value() {
@@ -110,6 +128,24 @@ mod tests {
             let exact = x.ln();
             assert!((ln(x) - exact).abs() <= 1e-15 * exact.abs().max(1.0), "{x}: {} {exact}", ln(x));
         }
+    }
+
+    #[test]
+    fn pow_is_near_the_exact_value() {
+        for base in 1..2000 {
+            for exponent in [-2.0, -0.7, 0.0, 0.3, 1.0, 1.5, 3.0] {
+                let exact = f64::from(base).powf(exponent);
+                assert!((pow(f64::from(base), exponent) - exact).abs() <= 1e-13 * exact, "{base}^{exponent}");
+            }
+        }
+    }
+
+    #[test]
+    fn best_puts_the_lower_of_equals_first() {
+        assert_eq!(best(&[1.0, 3.0, f32::NEG_INFINITY, 3.0, 2.0], 3), [(1, 3.0), (3, 3.0), (4, 2.0)]);
+        assert_eq!(best(&[1.0, f32::NEG_INFINITY], 5), [(0, 1.0)]);
+        let same = vec![0.5; 1000];
+        assert_eq!(best(&same, 3), [(0, 0.5), (1, 0.5), (2, 0.5)]);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use super::settings::{MinP, TopK, TopP, TopPRule, TypicalP};
 use crate::math;
+use ovid_kernels::Unit;
 
 /// The tokens left, in ascending id order, with their weights. The probability of a token is its weight over the sum of weights.
 #[derive(Clone, Debug, Default)]
@@ -78,12 +79,12 @@ impl Kept {
 
     /// Starts from the k best of `scores` divided by `temperature`, or from all; `greatest` is the greatest of `scores`.
     /// Every token whose divided score ties with the k-th stays.
-    pub(super) fn start(&mut self, scores: &[f32], greatest: f32, temperature: f32, top_k: Option<TopK>) {
+    pub(super) fn start(&mut self, unit: Unit, scores: &[f32], greatest: f32, temperature: f32, top_k: Option<TopK>) {
         self.ids.clear();
         self.scores.clear();
         if let Some(TopK(k)) = top_k {
             // Division rounds, but never changes the order, so the k-th best can be found before it.
-            let least = kth_best(scores, k.get() as usize, &mut self.keys) / temperature;
+            let least = math::kth_best(scores, k.get() as usize, &mut self.keys) / temperature;
             for (block, start) in scores.chunks(64).zip((0u32..).step_by(64)) {
                 // Most blocks hold nothing that stays, and this count runs over lanes.
                 if block.iter().map(|&score| u32::from(score / temperature >= least)).sum::<u32>() == 0 {
@@ -101,9 +102,7 @@ impl Kept {
             self.ids.extend(0..scores.len() as u32);
             self.scores.extend(scores.iter().map(|&score| score / temperature));
         }
-        let greatest = greatest / temperature;
-        self.weights.clear();
-        self.weights.extend(self.scores.iter().map(|&score| math::exp(score - greatest)));
+        math::weigh(unit, &self.scores, greatest / temperature, &mut self.weights);
         self.total = math::sum(&self.weights);
         if top_k.is_none() && scores.contains(&f32::NEG_INFINITY) {
             self.keep(|score, _| score > f32::NEG_INFINITY);
@@ -164,14 +163,13 @@ impl Kept {
     }
 
     /// Keeps the tokens whose surprise is nearest to the entropy, until their mass reaches `p`; tokens exactly as far away as the last of them stay too.
-    pub(super) fn typical(&mut self, p: TypicalP) {
+    pub(super) fn typical(&mut self, unit: Unit, p: TypicalP) {
         if p.get() >= 1.0 {
             return;
         }
         let z = self.total as f32;
-        let greatest = math::max(&self.scores).unwrap_or(0.0);
         // The weights are relative to the greatest score that there was, which may be gone.
-        let log_z = math::ln(self.scores.iter().map(|&score| f64::from(math::exp(score - greatest))).sum()) as f32;
+        let (greatest, log_z) = math::log_sum_exp(unit, &self.scores);
         let entropy: f64 = self
             .weights
             .iter()
@@ -255,26 +253,4 @@ impl Kept {
         self.weights.truncate(n);
         self.total = math::sum(&self.weights);
     }
-}
-
-/// The k-th greatest of `values`, counting equal ones each; minus infinity where fewer than k are greater than that. `best` is scratch.
-fn kth_best(values: &[f32], k: usize, best: &mut Vec<f32>) -> f32 {
-    best.clear();
-    let mut floor = f32::NEG_INFINITY;
-    for block in values.chunks(64) {
-        // Most blocks hold nothing better than the k-th so far, and this count runs over lanes.
-        if block.iter().map(|&value| u32::from(value > floor)).sum::<u32>() == 0 {
-            continue;
-        }
-        best.extend(block.iter().filter(|&&value| value > floor));
-        if best.len() >= 2 * k + 128 {
-            best.select_nth_unstable_by(k - 1, |a, b| b.total_cmp(a));
-            best.truncate(k);
-            floor = best[k - 1];
-        }
-    }
-    if best.len() < k {
-        return f32::NEG_INFINITY;
-    }
-    *best.select_nth_unstable_by(k - 1, |a, b| b.total_cmp(a)).1
 }

@@ -23,6 +23,7 @@ pub use settings::{
 };
 
 use crate::{Error, math};
+use ovid_kernels::Unit;
 
 /// The purpose of sampling among the families of random numbers ("sampling" in ASCII).
 pub const SAMPLING: u64 = 0x7361_6d70_6c69_6e67;
@@ -35,6 +36,8 @@ pub fn uniform(seed: u64, position: usize) -> f64 {
 /// One request's sampler: its settings, and scratch memory that is reused from token to token.
 #[derive(Clone, Debug)]
 pub struct Sampler {
+    /// The bits are the same on every unit, so nobody needs to say which.
+    unit: Unit,
     settings: Settings,
     end_of_text: Option<u32>,
     scores: Vec<f32>,
@@ -49,12 +52,22 @@ impl Sampler {
     /// [`Error::Setting`] where the settings contradict each other or the vocabulary.
     pub fn new(settings: Settings, n_vocab: usize, end_of_text: Option<u32>) -> Result<Self, Error> {
         settings.check(n_vocab)?;
-        Ok(Self { settings, end_of_text, scores: Vec::new(), counts: vec![0; n_vocab], kept: Kept::default() })
+        Ok(Self { unit: Unit::detect(), settings, end_of_text, scores: Vec::new(), counts: vec![0; n_vocab], kept: Kept::default() })
     }
 
     /// The settings.
     pub fn settings(&self) -> &Settings {
         &self.settings
+    }
+
+    /// The vector unit it computes with.
+    pub(crate) fn unit(&self) -> Unit {
+        self.unit
+    }
+
+    /// Tokens that can be drawn.
+    pub fn n_vocab(&self) -> usize {
+        self.counts.len()
     }
 
     /// The next token: by [`uniform`] at the position after `text`, or the most probable one at temperature 0.
@@ -74,17 +87,17 @@ impl Sampler {
     /// # Errors
     /// As [`Sampler::next`].
     pub fn kept(&mut self, logits: &[f32], text: Text<'_>) -> Result<&Kept, Error> {
-        let Self { settings, kept, .. } = self;
+        let Self { unit, settings, kept, .. } = self;
         let (scores, greatest) = processed(settings, self.end_of_text, text, logits, &mut self.scores, &mut self.counts)?;
         if settings.temperature == Temperature::GREEDY {
-            kept.start(scores, greatest, 1.0, std::num::NonZeroU32::new(1).map(TopK));
+            kept.start(*unit, scores, greatest, 1.0, std::num::NonZeroU32::new(1).map(TopK));
             return Ok(kept);
         }
         let temperature = settings.temperature.get() as f32;
         if !(greatest / temperature).is_finite() {
             return Err(Error::Scores { position: text.ids.len(), found: "numbers beyond the range of single precision" });
         }
-        kept.start(scores, greatest, temperature, settings.top_k);
+        kept.start(*unit, scores, greatest, temperature, settings.top_k);
         if let Some(p) = settings.top_p {
             kept.top_p(p, settings.top_p_rule);
         }
@@ -92,9 +105,14 @@ impl Sampler {
             kept.min_p(p);
         }
         if let Some(p) = settings.typical_p {
-            kept.typical(p);
+            kept.typical(*unit, p);
         }
         Ok(kept)
+    }
+
+    /// Applies the rules that change scores one by one to `scores`, in place: for beam search, whose scores are log-probabilities.
+    pub(crate) fn process(&mut self, scores: &mut [f32], text: Text<'_>) {
+        process::apply(&self.settings, self.end_of_text, text, scores, &mut self.counts);
     }
 }
 
