@@ -10,18 +10,20 @@ use ovid_io::atomic::{IfExists, write_folder};
 use ovid_io::digest::sha256;
 use ovid_io::safetensors::{SafeTensors, SafeTensorsWriter};
 use ovid_io::{Dtype, TensorSpec};
+use ovid_model::Parameter;
+
+use serde::{Deserialize, Serialize};
 
 use crate::Error;
 use crate::guard::Guard;
-use crate::model::Parameter;
 
 const FILE: &str = "state.safetensors";
 const FORMAT: &str = "ovid-checkpoint";
 const VERSION: &str = "1";
 
-/// Everything that changes while training.
-#[derive(Clone, Debug, PartialEq)]
-pub struct State {
+/// The few numbers that change while training.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Counters {
     /// Steps done, the skipped ones counted.
     pub step: u64,
     /// Tokens learnt from.
@@ -32,6 +34,13 @@ pub struct State {
     pub guard: Guard,
     /// Validation loss, where it was measured at this very step.
     pub validation_loss: Option<f64>,
+}
+
+/// Everything that changes while training.
+#[derive(Clone, Debug, PartialEq)]
+pub struct State {
+    /// The few numbers.
+    pub counters: Counters,
     /// Parameters.
     pub params: Vec<f32>,
     /// First moments (Muon's momentum for its matrices).
@@ -44,16 +53,7 @@ impl State {
     /// The state before the first step.
     pub fn new(params: Vec<f32>) -> Self {
         let n = params.len();
-        Self {
-            step: 0,
-            n_tokens: 0,
-            is_unmeasured: true,
-            guard: Guard::default(),
-            validation_loss: None,
-            params,
-            m: vec![0.0; n],
-            v: vec![0.0; n],
-        }
+        Self { counters: Counters { is_unmeasured: true, ..Counters::default() }, params, m: vec![0.0; n], v: vec![0.0; n] }
     }
 
     fn buffers(&self) -> [(&'static str, &[f32]); 3] {
@@ -104,7 +104,7 @@ pub fn list(out: &Path) -> Result<Vec<(u64, PathBuf)>, Error> {
 /// # Errors
 /// If it cannot be written; those before it remain.
 pub fn save(out: &Path, state: &State, identity: &Identity, parameters: &[Parameter], keep: usize) -> Result<PathBuf, Error> {
-    let path = folder_of_step(out, state.step);
+    let path = folder_of_step(out, state.counters.step);
     std::fs::create_dir_all(folder(out)).map_err(|cause| ovid_io::Error::io(&folder(out), "make", cause))?;
     let mut metadata = metadata(state, identity);
     metadata.insert("sha256".to_owned(), digest(&metadata, state));
@@ -116,7 +116,7 @@ pub fn save(out: &Path, state: &State, identity: &Identity, parameters: &[Parame
         let specs: Vec<_> = named().map(|(name, p, _)| TensorSpec::new(name, Dtype::F32, p.shape.clone())).collect();
         let mut file = SafeTensorsWriter::create(&folder.join(FILE), &entries, &specs)?;
         for (name, parameter, values) in named() {
-            file.append(&name, bytemuck::cast_slice(&values[parameter.range()]))?;
+            file.append(&name, bytemuck::cast_slice(&values[parameter.range.clone()]))?;
         }
         Ok(file.finish()?)
     })?;
@@ -168,18 +168,9 @@ pub fn load(path: &Path, parameters: &[Parameter]) -> Result<(State, Identity), 
     }
     let unread = |key: &str, cause: &dyn std::fmt::Display| wrong(format!("its metadata '{key}' cannot be read: {cause}"));
     let json = |key: &str| get(key).map(str::to_owned);
-    let number = |key: &str| get(key)?.parse::<u64>().map_err(|cause| unread(key, &cause));
-    let n: usize = parameters.iter().map(Parameter::len).sum();
-    let mut state = State {
-        step: number("step")?,
-        n_tokens: number("n_tokens")?,
-        is_unmeasured: serde_json::from_str(&json("is_unmeasured")?).map_err(|cause| unread("is_unmeasured", &cause))?,
-        guard: serde_json::from_str(&json("guard")?).map_err(|cause| unread("guard", &cause))?,
-        validation_loss: serde_json::from_str(&json("validation_loss")?).map_err(|cause| unread("validation_loss", &cause))?,
-        params: vec![0.0; n],
-        m: vec![0.0; n],
-        v: vec![0.0; n],
-    };
+    let n = parameters.last().map_or(0, |p| p.range.end);
+    let counters = serde_json::from_str(&json("state")?).map_err(|cause| unread("state", &cause))?;
+    let mut state = State { counters, params: vec![0.0; n], m: vec![0.0; n], v: vec![0.0; n] };
     let settings = serde_json::from_str(&json("settings")?).map_err(|cause| unread("settings", &cause))?;
     let identity = Identity { settings, data_sha256: json("data_sha256")? };
     for (kind, buffer) in [("param", &mut state.params), ("m", &mut state.m), ("v", &mut state.v)] {
@@ -192,7 +183,7 @@ pub fn load(path: &Path, parameters: &[Parameter]) -> Result<(State, Identity), 
                     tensor.dtype, tensor.shape, parameter.shape
                 )));
             }
-            bytemuck::cast_slice_mut(&mut buffer[parameter.range()]).copy_from_slice(tensor.data);
+            bytemuck::cast_slice_mut(&mut buffer[parameter.range.clone()]).copy_from_slice(tensor.data);
         }
     }
     let mut metadata = found.clone();
@@ -207,17 +198,13 @@ fn metadata(state: &State, identity: &Identity) -> BTreeMap<String, String> {
     BTreeMap::from([
         ("format".to_owned(), FORMAT.to_owned()),
         ("version".to_owned(), VERSION.to_owned()),
-        ("step".to_owned(), state.step.to_string()),
-        ("n_tokens".to_owned(), state.n_tokens.to_string()),
-        ("is_unmeasured".to_owned(), json(&state.is_unmeasured)),
-        ("guard".to_owned(), json(&state.guard)),
-        ("validation_loss".to_owned(), json(&state.validation_loss)),
+        ("state".to_owned(), json(&state.counters)),
         ("settings".to_owned(), json(&identity.settings)),
         ("data_sha256".to_owned(), identity.data_sha256.clone()),
     ])
 }
 
-fn json(value: &impl serde::Serialize) -> String {
+fn json(value: &impl Serialize) -> String {
     serde_json::to_string(value).expect("numbers and texts are JSON")
 }
 
@@ -252,7 +239,7 @@ pub fn prune(out: &Path, keep: usize) -> Result<(), Error> {
     let all = list(out)?;
     let loss = |path: &Path| -> Option<f64> {
         let file = SafeTensors::open(&path.join(FILE)).ok()?;
-        serde_json::from_str::<Option<f64>>(file.metadata().get("validation_loss")?).ok()?
+        serde_json::from_str::<Counters>(file.metadata().get("state")?).ok()?.validation_loss
     };
     let best = all.iter().filter_map(|(step, path)| Some((loss(path)?, *step))).min_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
     for (step, path) in &all[..all.len().saturating_sub(keep)] {

@@ -46,6 +46,17 @@ pub enum Decay {
     Wsd,
 }
 
+/// In which numbers matrices are multiplied; parameters, gradients and moments are f32 always.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    /// f32.
+    #[default]
+    F32,
+    /// bf16 factors, f32 sums: twice the speed where the processor has the instruction.
+    Bf16,
+}
+
 /// Everything that a run depends on. See the fields; the keys of the TOML file are their names.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -94,6 +105,8 @@ pub struct TrainConfig {
     /// Seed of the initial weights, the data order and dropout.
     pub seed: u64,
 
+    /// In which numbers matrices are multiplied.
+    pub precision: Precision,
     /// Which rule turns gradients into steps.
     pub optimiser: Optimiser,
     /// Highest learning rate.
@@ -164,6 +177,7 @@ impl Default for TrainConfig {
             accumulation: 1,
             steps: 10_000,
             seed: 1337,
+            precision: Precision::F32,
             optimiser: Optimiser::Adamw,
             // nanoGPT's train.py for GPT-2 124M.
             learning_rate: 6e-4,

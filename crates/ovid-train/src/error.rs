@@ -57,8 +57,11 @@ pub enum Error {
         cause: String,
     },
     /// The model refused.
-    #[error("{0}")]
-    Model(String),
+    #[error(transparent)]
+    Model(#[from] ovid_model::Error),
+    /// The device refused.
+    #[error(transparent)]
+    Device(#[from] ovid_kernels::Error),
     /// A file could not be read or written.
     #[error(transparent)]
     Files(#[from] ovid_io::Error),

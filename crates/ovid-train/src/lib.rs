@@ -21,9 +21,9 @@ mod validate;
 
 pub use bytes::Bytes;
 pub use collective::{Collective, OneRank};
-pub use config::{Decay, Optimiser, Order, TrainConfig};
+pub use config::{Decay, Optimiser, Order, Precision, TrainConfig};
 pub use error::Error;
 pub use guard::Guard;
-pub use model::{DropoutKey, Model, NO_TARGET, Parameter};
+pub use model::{Model, NO_TARGET};
 pub use run::{Event, Hooks, NoHooks, Outcome, Run, train};
 pub use validate::{Extent, validate};

@@ -8,15 +8,16 @@ use std::path::Path;
 use std::time::Instant;
 
 use ovid_io::{Observer, Progress};
-use ovid_kernels::Pool;
+use ovid_kernels::Backend;
+use ovid_model::DropoutKey;
 
-use crate::checkpoint::{self, Identity, State};
+use crate::checkpoint::{self, Counters, Identity, State};
 use crate::collective::Collective;
-use crate::config::{Optimiser, TrainConfig};
+use crate::config::TrainConfig;
 use crate::data::{Corpus, Loader};
 use crate::metrics::{self, Log, Row, SampleRow, SkippedRow, StepRow, TimingRow, ValidationRow};
-use crate::model::{DropoutKey, Model};
-use crate::optimiser::{AdamW, global_norm, update};
+use crate::model::Model;
+use crate::optimiser::{Buffers, clip_factor, global_norm, update};
 use crate::schedule::learning_rate;
 use crate::validate::{Extent, validate};
 use crate::{Bytes, Error};
@@ -78,7 +79,7 @@ pub struct NoHooks;
 impl Hooks for NoHooks {}
 
 /// What a run is made of.
-pub struct Run<'a> {
+pub struct Run<'a, B: Backend> {
     /// The settings.
     pub config: &'a TrainConfig,
     /// The data.
@@ -86,9 +87,9 @@ pub struct Run<'a> {
     /// The bytes of tokens.
     pub bytes: Bytes,
     /// The ranks.
-    pub collective: &'a dyn Collective,
-    /// Threads for the optimiser.
-    pub pool: &'a Pool,
+    pub collective: &'a dyn Collective<B>,
+    /// What computes.
+    pub device: &'a B,
     /// Floating-point operations of one token's forward and backward pass.
     pub operations_per_token: f64,
     /// Measured peak of the machine in operations a second.
@@ -112,9 +113,9 @@ pub struct Outcome {
 ///
 /// # Errors
 /// If a file cannot be read or written, the folder holds another run, or too many steps in a row were skipped. Checkpoints written before remain.
-pub fn train(
-    run: &Run<'_>,
-    model: &mut dyn Model,
+pub fn train<B: Backend>(
+    run: &Run<'_, B>,
+    model: &mut dyn Model<B>,
     initial: impl FnOnce() -> Result<Vec<f32>, Error>,
     hooks: &mut dyn Hooks,
 ) -> Result<Outcome, Error> {
@@ -134,30 +135,45 @@ pub fn train(
     checkpoint::prune(out, config.keep_checkpoints)?;
     let state = match found {
         Some(state) => {
-            hooks.event(&Event::Resumed { step: state.step });
+            hooks.event(&Event::Resumed { step: state.counters.step });
             state
         }
         None => State::new(initial()?),
     };
     let settings = config.to_toml()?;
     ovid_io::atomic::write_atomic(&out.join("config.toml"), |file| std::io::Write::write_all(file, settings.as_bytes()))?;
-    let log = |name: &str| Log::resume(&out.join(name), state.step);
+    let log = |name: &str| Log::resume(&out.join(name), state.counters.step);
     let piece_tokens = config.piece_contexts.saturating_mul(config.context());
+    let n_params = state.params.len();
+    let uploaded = |values: &[f32], what| -> Result<B::Buf, Error> {
+        let mut buf = run.device.zeros(n_params, what)?;
+        run.device.upload(values, &mut buf, 0);
+        Ok(buf)
+    };
+    let buffers = Buffers {
+        params: uploaded(&state.params, "parameters")?,
+        grads: run.device.zeros(n_params, "gradients")?,
+        m: uploaded(&state.m, "first moments")?,
+        v: uploaded(&state.v, "second moments")?,
+    };
+    model.set_params(&buffers.params)?;
     let mut training = Training {
         run,
         loader: Loader::new(run.corpus, config.order, config.context(), piece_tokens, config.seed)?,
-        grads: vec![0.0; state.params.len()],
-        part: if n_micro > 1 { vec![0.0; state.params.len()] } else { Vec::new() },
+        part: if n_micro > 1 { Some(run.device.zeros(n_params, "gradients of a micro-batch")?) } else { None },
         metrics: log("metrics.jsonl")?,
         samples: log("samples.jsonl")?,
         timing: log("timing.jsonl")?,
-        clock: Clock::new(state.n_tokens),
+        clock: Clock::new(state.counters.n_tokens),
         validation: None,
+        now: state.counters,
+        n_params,
+        buffers,
         identity,
-        state,
         model,
         hooks,
     };
+    drop((state.params, state.m, state.v));
     training.run_to_the_end()
 }
 
@@ -189,16 +205,17 @@ fn open_folder(out: &Path) -> Result<File, Error> {
 }
 
 /// A run under way.
-struct Training<'a, 'b> {
-    run: &'a Run<'b>,
-    model: &'a mut dyn Model,
+struct Training<'a, 'b, B: Backend> {
+    run: &'a Run<'b, B>,
+    model: &'a mut dyn Model<B>,
     hooks: &'a mut dyn Hooks,
     loader: Loader<'b>,
     identity: Identity,
-    state: State,
-    grads: Vec<f32>,
+    now: Counters,
+    n_params: usize,
+    buffers: Buffers<B>,
     /// The gradients of one micro-batch, where there are several.
-    part: Vec<f32>,
+    part: Option<B::Buf>,
     metrics: Log,
     samples: Log,
     timing: Log,
@@ -206,14 +223,14 @@ struct Training<'a, 'b> {
     validation: Option<ValidationRow>,
 }
 
-impl Training<'_, '_> {
+impl<B: Backend> Training<'_, '_, B> {
     fn run_to_the_end(&mut self) -> Result<Outcome, Error> {
         let config = self.run.config;
-        let mut saved = (!self.state.is_unmeasured).then_some(self.state.step);
+        let mut saved = (!self.now.is_unmeasured).then_some(self.now.step);
         let mut exported = None;
         loop {
-            let is_measured = !self.state.is_unmeasured || self.measure()?;
-            let step = self.state.step;
+            let is_measured = !self.now.is_unmeasured || self.measure()?;
+            let step = self.now.step;
             let is_stopped = !is_measured || self.run.observer.cancelled();
             let is_last = step == config.steps || is_stopped;
             if step > 0 && (is_last || step.is_multiple_of(config.checkpoint_every)) && saved != Some(step) {
@@ -227,7 +244,7 @@ impl Training<'_, '_> {
                 }
                 self.draw()?;
                 return Ok(Outcome {
-                    state: self.state.clone(),
+                    state: self.snapshot(),
                     is_finished: step == config.steps && is_measured,
                     validation: self.validation.clone(),
                 });
@@ -239,7 +256,7 @@ impl Training<'_, '_> {
     /// Validates and samples where it is due; false where validation was cancelled and is still to come.
     fn measure(&mut self) -> Result<bool, Error> {
         let config = self.run.config;
-        let step = self.state.step;
+        let step = self.now.step;
         let is_due = |every: u64| every > 0 && (step.is_multiple_of(every) || step == config.steps);
         if is_due(config.validate_every) && !self.validate()? {
             return Ok(false);
@@ -247,7 +264,7 @@ impl Training<'_, '_> {
         if step > 0 && is_due(config.sample_every) {
             self.sample()?;
         }
-        self.state.is_unmeasured = false;
+        self.now.is_unmeasured = false;
         Ok(true)
     }
 
@@ -257,24 +274,26 @@ impl Training<'_, '_> {
         let (loss_sum, n_bytes) = self.gradients()?;
         let n_targets = config.tokens_per_step();
         let loss_nats = loss_sum / n_targets as f64;
-        let grad_norm = global_norm(&self.grads, self.run.pool);
-        let rate = learning_rate(config, self.state.step);
-        let refused = self.state.guard.judge(loss_nats, grad_norm, config.spike_factor);
+        let grad_norm = global_norm(self.run.device, &self.buffers.grads, self.n_params);
+        let rate = learning_rate(config, self.now.step);
+        let refused = self.now.guard.judge(loss_nats, grad_norm, config.spike_factor);
         if refused.is_none() {
-            self.update(rate, grad_norm);
+            let clip = clip_factor(grad_norm, config.clip_norm);
+            update(self.run.device, config, self.model.parameters(), &mut self.buffers, self.now.step, self.now.guard.n_taken, clip);
+            self.model.set_params(&self.buffers.params)?;
         }
-        let epoch = self.loader.epoch_of((self.state.step + 1) * self.rows_per_step())?;
-        self.state.step += 1;
-        self.state.n_tokens += n_targets;
-        (self.state.is_unmeasured, self.state.validation_loss) = (true, None);
-        let (step, n_tokens) = (self.state.step, self.state.n_tokens);
+        let epoch = self.loader.epoch_of((self.now.step + 1) * self.rows_per_step())?;
+        self.now.step += 1;
+        self.now.n_tokens += n_targets;
+        (self.now.is_unmeasured, self.now.validation_loss) = (true, None);
+        let (step, n_tokens) = (self.now.step, self.now.n_tokens);
         self.run.observer.progress(Progress { stage: "training", done: n_tokens, total: Some(n_targets * config.steps), unit: "tokens" });
         if let Some(cause) = refused {
             let row = SkippedRow { step, cause };
             self.metrics.append(&Row::Skipped(row.clone()))?;
             self.hooks.event(&Event::Skipped(&row));
-            if self.state.guard.n_skipped_in_row >= config.most_skipped {
-                return Err(Error::Diverged { step, n_skipped: self.state.guard.n_skipped_in_row, cause: row.cause });
+            if self.now.guard.n_skipped_in_row >= config.most_skipped {
+                return Err(Error::Diverged { step, n_skipped: self.now.guard.n_skipped_in_row, cause: row.cause });
             }
         } else if step.is_multiple_of(config.log_every) || step == config.steps {
             let bits_per_byte = (n_bytes > 0.0).then(|| loss_sum / std::f64::consts::LN_2 / n_bytes);
@@ -300,51 +319,41 @@ impl Training<'_, '_> {
         let (mut tokens, mut targets) = (vec![0; batch_size * context], vec![0; batch_size * context]);
         let mut row = vec![0; context + 1];
         let (mut loss, mut n_bytes) = (0.0, 0.0);
-        self.grads.fill(0.0);
+        let device = self.run.device;
+        device.clear(&mut self.buffers.grads, self.n_params);
         for round in 0..n_micro / collective.world() {
             let micro = round * collective.world() + collective.rank();
             let first_row = (micro * batch_size) as u64;
             for b in 0..batch_size {
-                self.loader.row(self.state.step * self.rows_per_step() + first_row + b as u64, &mut row)?;
+                self.loader.row(self.now.step * self.rows_per_step() + first_row + b as u64, &mut row)?;
                 tokens[b * context..][..context].copy_from_slice(&row[..context]);
                 targets[b * context..][..context].copy_from_slice(&row[1..]);
             }
-            let dropout = (config.dropout > 0.0).then_some(DropoutKey { seed: config.seed, step: self.state.step, first_row });
-            let params = &self.state.params;
-            let part = if n_micro == 1 {
-                self.model.step(params, &tokens, &targets, batch_size, dropout, &mut self.grads, scale)?
-            } else {
-                self.part.fill(0.0);
-                let loss = self.model.step(params, &tokens, &targets, batch_size, dropout, &mut self.part, scale)?;
-                collective.add_in_order(&self.part, &mut self.grads)?;
-                loss
+            let dropout =
+                (config.dropout > 0.0).then_some(DropoutKey { seed: config.seed, step: self.now.step, first_sequence: first_row });
+            let part = match &mut self.part {
+                None => self.model.step(&tokens, &targets, batch_size, dropout, scale, &mut self.buffers.grads)?,
+                Some(buf) => {
+                    device.clear(buf, self.n_params);
+                    let loss = self.model.step(&tokens, &targets, batch_size, dropout, scale, buf)?;
+                    collective.all_reduce_sum(device, buf, self.n_params, &mut self.buffers.grads)?;
+                    loss
+                }
             };
-            collective.add_loss_in_order(part, &mut loss)?;
-            collective.add_loss_in_order(self.run.bytes.of(targets.iter().copied()), &mut n_bytes)?;
+            collective.all_reduce_sum_f64(part, &mut loss)?;
+            collective.all_reduce_sum_f64(self.run.bytes.of(targets.iter().copied()), &mut n_bytes)?;
         }
         Ok((loss, n_bytes))
     }
 
-    fn update(&mut self, rate: f64, grad_norm: f64) {
-        let config = self.run.config;
-        let clip = if config.clip_norm > 0.0 && grad_norm > config.clip_norm { config.clip_norm / grad_norm } else { 1.0 };
-        let how = AdamW {
-            learning_rate: rate,
-            beta1: config.beta1,
-            beta2: config.beta2,
-            epsilon: config.epsilon,
-            weight_decay: config.weight_decay,
-            t: self.state.guard.n_taken,
-            grad_scale: clip as f32,
-        };
-        let state = &mut self.state;
-        match config.optimiser {
-            Optimiser::Adamw => {
-                let all: Vec<_> = self.model.parameters().iter().collect();
-                update(how, &all, &mut state.params, &self.grads, &mut state.m, &mut state.v, self.run.pool);
-            }
-            Optimiser::Muon => {}
-        }
+    /// The whole state on the host.
+    fn snapshot(&self) -> State {
+        let host = |buf| self.run.device.download(buf, 0..self.n_params);
+        State { counters: self.now, params: host(&self.buffers.params), m: host(&self.buffers.m), v: host(&self.buffers.v) }
+    }
+
+    fn host_params(&self) -> Vec<f32> {
+        self.run.device.download(&self.buffers.params, 0..self.n_params)
     }
 
     /// False where it was cancelled.
@@ -353,12 +362,12 @@ impl Training<'_, '_> {
         let config = self.run.config;
         let extent = Extent { context: config.context(), batch_size: config.batch_size, n_batches: config.validation_batches };
         let observer = self.run.observer;
-        let found = validate(self.model, &self.state.params, self.run.corpus, &self.run.bytes, extent, &|| observer.cancelled())?;
+        let found = validate(self.model, self.run.corpus, &self.run.bytes, extent, &|| observer.cancelled())?;
         if let Some(row) = found {
-            let row = ValidationRow { step: self.state.step, n_tokens: self.state.n_tokens, ..row };
+            let row = ValidationRow { step: self.now.step, n_tokens: self.now.n_tokens, ..row };
             self.metrics.append(&Row::Validation(row.clone()))?;
             self.hooks.event(&Event::Validation(&row));
-            self.state.validation_loss = Some(row.loss_nats);
+            self.now.validation_loss = Some(row.loss_nats);
             self.validation = Some(row);
             self.draw()?;
         } else if observer.cancelled() {
@@ -370,8 +379,9 @@ impl Training<'_, '_> {
 
     fn sample(&mut self) -> Result<(), Error> {
         self.clock.stop();
-        for row in self.hooks.sample(&self.state.params)? {
-            let row = SampleRow { step: self.state.step, ..row };
+        let params = self.host_params();
+        for row in self.hooks.sample(&params)? {
+            let row = SampleRow { step: self.now.step, ..row };
             self.samples.append(&row)?;
             self.hooks.event(&Event::Sample(&row));
         }
@@ -385,8 +395,8 @@ impl Training<'_, '_> {
         self.metrics.sync()?;
         self.samples.sync()?;
         let config = self.run.config;
-        let path = checkpoint::save(&config.out, &self.state, &self.identity, self.model.parameters(), config.keep_checkpoints)?;
-        self.hooks.event(&Event::Checkpoint { step: self.state.step, path: &path });
+        let path = checkpoint::save(&config.out, &self.snapshot(), &self.identity, self.model.parameters(), config.keep_checkpoints)?;
+        self.hooks.event(&Event::Checkpoint { step: self.now.step, path: &path });
         self.export()?;
         self.clock.go_on();
         Ok(())
@@ -395,7 +405,8 @@ impl Training<'_, '_> {
     /// The newest model as others read it, in `model/`.
     fn export(&mut self) -> Result<(), Error> {
         let folder = self.run.config.out.join("model");
-        ovid_io::atomic::write_folder(&folder, ovid_io::atomic::IfExists::Replace, |folder| self.hooks.export(&self.state.params, folder))
+        let params = self.host_params();
+        ovid_io::atomic::write_folder(&folder, ovid_io::atomic::IfExists::Replace, |folder| self.hooks.export(&params, folder))
     }
 
     fn draw(&self) -> Result<(), Error> {
@@ -432,7 +443,7 @@ impl Clock {
         self.since = Instant::now();
     }
 
-    fn row(&mut self, step: u64, n_tokens: u64, run: &Run<'_>) -> TimingRow {
+    fn row(&mut self, step: u64, n_tokens: u64, run: &Run<'_, impl Backend>) -> TimingRow {
         self.stop();
         let tokens_per_s = (n_tokens - self.n_tokens) as f64 / self.seconds.max(1e-9);
         let peak_share = run.peak_operations_per_s.map(|peak| tokens_per_s * run.operations_per_token / peak);

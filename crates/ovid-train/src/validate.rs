@@ -3,6 +3,8 @@
 //! Every entry's held-out part is read in rows of T tokens, one after the other without overlap, so that every token but the first is a target once. Nothing is drawn:
 //! two validations at the same parameters give the same bits.
 
+use ovid_kernels::Backend;
+
 use crate::data::{Corpus, Entry};
 use crate::metrics::{PartRow, ValidationRow};
 use crate::model::{Model, NO_TARGET};
@@ -26,13 +28,12 @@ struct Sums {
     n_bytes: f64,
 }
 
-/// Measures; `None` where nothing is held out, or where `cancelled` says to stop.
+/// Measures the parameters that the model was given last; `None` where nothing is held out, or where `cancelled` says to stop.
 ///
 /// # Errors
 /// Those of the model.
-pub fn validate(
-    model: &mut dyn Model,
-    params: &[f32],
+pub fn validate<B: Backend>(
+    model: &mut dyn Model<B>,
     corpus: &Corpus,
     bytes: &Bytes,
     extent: Extent,
@@ -41,7 +42,7 @@ pub fn validate(
     let mut total = Sums::default();
     let mut by_data = Vec::new();
     for entry in corpus.entries.iter().filter(|entry| entry.validation.len() > 1) {
-        let Some(sums) = entry_sums(model, params, entry, bytes, extent, cancelled)? else { return Ok(None) };
+        let Some(sums) = entry_sums(model, entry, bytes, extent, cancelled)? else { return Ok(None) };
         total.nats += sums.nats;
         total.n_scored += sums.n_scored;
         total.n_bytes += sums.n_bytes;
@@ -72,9 +73,8 @@ impl Sums {
     }
 }
 
-fn entry_sums(
-    model: &mut dyn Model,
-    params: &[f32],
+fn entry_sums<B: Backend>(
+    model: &mut dyn Model<B>,
     entry: &Entry,
     bytes: &Bytes,
     extent: Extent,
@@ -110,7 +110,7 @@ fn entry_sums(
             tokens.resize(tokens.len() + context - have, 0);
             targets.resize(targets.len() + context - have, NO_TARGET);
         }
-        sums.nats += model.loss(params, &tokens, &targets, n)?;
+        sums.nats += model.loss(&tokens, &targets, n)?;
         let scored = targets.iter().filter(|t| **t != NO_TARGET);
         sums.n_scored += scored.clone().count() as u64;
         sums.n_bytes += bytes.of(scored.copied());

@@ -90,7 +90,7 @@ fn a_cancelled_run_goes_on_where_it_was() {
     for step in [20, 30, 37] {
         let observer = CancelAfter(AtomicU64::new(0), step * cut.tokens_per_step());
         let outcome = run(&cut, &mut Bigram::new(), &mut Recorder::default(), &observer, 1).unwrap();
-        assert!(!outcome.is_finished && outcome.state.step == step);
+        assert!(!outcome.is_finished && outcome.state.counters.step == step);
     }
     let recorder = finish(&cut);
     assert!(recorder.events[0].contains("Resumed { step: 37 }"), "{}", recorder.events[0]);
@@ -214,7 +214,7 @@ fn what_is_not_a_number_is_skipped_and_ends_a_run_that_cannot_recover() {
     let mut model = Bigram::broken_in(21..25);
     let mut recorder = Recorder::default();
     let outcome = run(&config, &mut model, &mut recorder, &Silent, 1).unwrap();
-    assert_eq!((outcome.state.guard.n_skipped, outcome.state.guard.n_taken, outcome.state.step), (2, 58, 60));
+    assert_eq!((outcome.state.counters.guard.n_skipped, outcome.state.counters.guard.n_taken, outcome.state.counters.step), (2, 58, 60));
     assert!(outcome.state.params.iter().all(|p| p.is_finite()));
     assert!(recorder.events.iter().any(|e| e.contains("the loss is NaN")));
     let metrics = std::fs::read_to_string(config.out.join("metrics.jsonl")).unwrap();

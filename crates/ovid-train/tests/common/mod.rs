@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use ovid_io::npy::{TokenWriter, Width};
 use ovid_io::shards::{Manifest, Shard, Split};
 use ovid_io::{Observer, Silent};
-use ovid_kernels::Pool;
+use ovid_kernels::Aligned;
+use ovid_model::{Cpu, DropoutKey, Parameter};
 use ovid_train::data::Corpus;
-use ovid_train::{Bytes, DropoutKey, Error, Hooks, Model, NO_TARGET, OneRank, Outcome, Parameter, Run, TrainConfig, train};
+use ovid_train::{Bytes, Error, Hooks, Model, NO_TARGET, OneRank, Outcome, Run, TrainConfig, train};
 
 pub const VOCAB: usize = 17;
 pub const END_OF_TEXT: u32 = 16;
@@ -17,6 +18,7 @@ const WIDTH: usize = 6;
 /// Next-token logits from the last token alone: W·E[token] + b. The gradient is written out by hand.
 pub struct Bigram {
     parameters: Vec<Parameter>,
+    params: Vec<f32>,
     /// Calls, from 1, whose loss is not a number.
     broken_calls: std::ops::Range<u64>,
     calls: u64,
@@ -24,14 +26,19 @@ pub struct Bigram {
 
 impl Bigram {
     pub fn new() -> Self {
-        let tensor = |name: &str, shape: Vec<usize>, offset, decay| Parameter { name: name.to_owned(), shape, offset, decay };
+        let tensor = |name: &str, shape: Vec<usize>, offset, decay| Parameter {
+            name: name.to_owned(),
+            range: offset..offset + shape.iter().product::<usize>(),
+            shape,
+            decay,
+        };
         let (e, w) = (VOCAB * WIDTH, WIDTH * VOCAB);
         let parameters = vec![
             tensor("e", vec![VOCAB, WIDTH], 0, true),
             tensor("w", vec![WIDTH, VOCAB], e, true),
             tensor("b", vec![VOCAB], e + w, false),
         ];
-        Self { parameters, broken_calls: 0..0, calls: 0 }
+        Self { parameters, params: Vec::new(), broken_calls: 0..0, calls: 0 }
     }
 
     pub fn broken_in(calls: std::ops::Range<u64>) -> Self {
@@ -66,28 +73,32 @@ impl Bigram {
     }
 }
 
-impl Model for Bigram {
+impl Model<Cpu> for Bigram {
     fn parameters(&self) -> &[Parameter] {
         &self.parameters
     }
 
+    fn set_params(&mut self, params: &Aligned) -> Result<(), Error> {
+        self.params = params.to_vec();
+        Ok(())
+    }
+
     fn step(
         &mut self,
-        params: &[f32],
         tokens: &[u32],
         targets: &[u32],
         _: usize,
         _: Option<DropoutKey>,
-        grads: &mut [f32],
         scale: f32,
+        grads: &mut Aligned,
     ) -> Result<f64, Error> {
         self.calls += 1;
-        let loss = Self::run(params, tokens, targets, Some((grads, scale)));
+        let loss = Self::run(&self.params, tokens, targets, Some((grads, scale)));
         Ok(if self.broken_calls.contains(&self.calls) { f64::NAN } else { loss })
     }
 
-    fn loss(&mut self, params: &[f32], tokens: &[u32], targets: &[u32], _: usize) -> Result<f64, Error> {
-        Ok(Self::run(params, tokens, targets, None))
+    fn loss(&mut self, tokens: &[u32], targets: &[u32], _: usize) -> Result<f64, Error> {
+        Ok(Self::run(&self.params, tokens, targets, None))
     }
 }
 
@@ -158,7 +169,7 @@ pub fn run(
         corpus: &corpus,
         bytes: Bytes::Mean(2.0),
         collective: &OneRank,
-        pool: &Pool::new(n_threads),
+        device: &Cpu::new(n_threads),
         operations_per_token: 1.0,
         peak_operations_per_s: None,
         observer,
