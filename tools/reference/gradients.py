@@ -14,10 +14,10 @@ HERE = MODEL_FIXTURES / "gradients"
 # name: (seed, config, batch, length)
 FIXTURES = {
     "head10": (31, dict(vocab_size=47, n_positions=17, n_embd=20, n_layer=2, n_head=2), 3, 17),
-    "no-bias": (32, dict(vocab_size=65, n_positions=16, n_embd=24, n_layer=2, n_head=3, bias=False), 4, 16),
+    "no-bias": (32, dict(vocab_size=65, n_positions=16, n_embd=18, n_layer=2, n_head=3, bias=False), 4, 16),
     "no-bias-erf": (36, dict(vocab_size=33, n_positions=12, n_embd=16, n_layer=1, n_head=4, bias=False, activation_function="gelu"), 2, 12),
     "untied-relu": (33, dict(vocab_size=31, n_positions=9, n_embd=21, n_layer=1, n_head=3, n_inner=13, activation_function="relu", tie_word_embeddings=False), 2, 7),
-    "silu-by-layer": (34, dict(vocab_size=29, n_positions=20, n_embd=18, n_layer=3, n_head=3, activation_function="silu", scale_attn_by_inverse_layer_idx=True, layer_norm_epsilon=1e-4), 2, 20),
+    "silu-by-layer": (34, dict(vocab_size=29, n_positions=20, n_embd=12, n_layer=3, n_head=3, activation_function="silu", scale_attn_by_inverse_layer_idx=True, layer_norm_epsilon=1e-4), 2, 20),
     "tanh-context1": (35, dict(vocab_size=11, n_positions=1, n_embd=6, n_layer=1, n_head=1, activation_function="tanh"), 5, 1),
 }
 

@@ -48,8 +48,8 @@ FIXTURES = {
     ),
     "mid": (
         18,
-        dict(vocab_size=211, n_positions=80, n_embd=48, n_layer=3, n_head=3),
-        [31, 80],
+        dict(vocab_size=131, n_positions=80, n_embd=48, n_layer=3, n_head=3),
+        [80],
         {"shard": "150KB"},
     ),
     "bf16": (19, dict(vocab_size=67, n_positions=25, n_embd=21, n_layer=2, n_head=3, n_inner=33), [1, 8, 25], {"dtype": torch.bfloat16}),
