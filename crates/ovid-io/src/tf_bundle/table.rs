@@ -15,8 +15,21 @@ const MAX_KEY_BYTES: usize = 4096;
 /// What all keys together may unfold to, as a multiple of the file.
 const MAX_UNFOLDING: usize = 16;
 
+/// What to do with the blocks' checksums.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Checksums {
+    /// Hold the blocks against them.
+    Verify,
+    /// Pass over them: a fuzzer that changes bytes would never get behind them.
+    Ignore,
+}
+
 /// Calls `each` with every key, its value, and the byte at which the entry begins, in rising order of keys.
-pub(super) fn read(map: &Mapped, mut each: impl FnMut(&[u8], &[u8], usize) -> Result<(), Error>) -> Result<(), Error> {
+pub(super) fn read(
+    map: &Mapped,
+    checksums: Checksums,
+    mut each: impl FnMut(&[u8], &[u8], usize) -> Result<(), Error>,
+) -> Result<(), Error> {
     let at = |place: usize, cause: &str| Error::malformed(map.path(), Place::Byte(place as u64), cause);
     let Some(footer_at) = map.len().checked_sub(FOOTER_BYTES) else { return Err(at(0, "too short for the index of a checkpoint")) };
     let footer = &map[footer_at..];
@@ -30,14 +43,14 @@ pub(super) fn read(map: &Mapped, mut each: impl FnMut(&[u8], &[u8], usize) -> Re
     let mut last_key = None;
     let mut unfolded = 0;
     let mut data_end = 0;
-    entries(map, &index, |_, mut value, place| {
+    entries(map, &index, checksums, |_, mut value, place| {
         let block = handle(&mut value, footer_at).ok_or_else(|| at(place, "the index points outside the file"))?;
         // Blocks follow each other: an index that names one twice would make a small file cost a long time.
         if block.start < data_end {
             return Err(at(place, "the index names a block twice, or blocks that overlap"));
         }
         data_end = block.end;
-        entries(map, &block, |key, value, place| {
+        entries(map, &block, checksums, |key, value, place| {
             if last_key.as_deref().is_some_and(|last: &[u8]| last >= key) {
                 return Err(at(place, "the keys do not rise"));
             }
@@ -59,12 +72,17 @@ fn handle(bytes: &mut &[u8], footer_at: usize) -> Option<Range<usize>> {
     (end.checked_add(TRAILER_BYTES)? <= footer_at).then_some(offset..end)
 }
 
-fn entries(map: &Mapped, block: &Range<usize>, mut each: impl FnMut(&[u8], &[u8], usize) -> Result<(), Error>) -> Result<(), Error> {
+fn entries(
+    map: &Mapped,
+    block: &Range<usize>,
+    checksums: Checksums,
+    mut each: impl FnMut(&[u8], &[u8], usize) -> Result<(), Error>,
+) -> Result<(), Error> {
     let malformed = |place: usize, cause: &str| Error::malformed(map.path(), Place::Byte(place as u64), cause);
     let trailer = &map[block.end..block.end + TRAILER_BYTES];
     let mut crc = Crc32c::new();
     crc.update(&map[block.start..=block.end]);
-    if crc.masked().to_le_bytes() != trailer[1..] {
+    if checksums == Checksums::Verify && crc.masked().to_le_bytes() != trailer[1..] {
         return Err(malformed(block.start, "the checksum of the block does not match its bytes: the file is damaged"));
     }
     match trailer[0] {

@@ -149,7 +149,9 @@ impl TableWriter {
 const HEADER: [u8; 2] = [8, 1];
 
 fn read(table: TableWriter) -> Result<Vec<Entry>, String> {
-    read_index(&Mapped::from_vec("m.index", table.finish())).map(|(_, entries)| entries).map_err(|error| error.to_string())
+    read_index(&Mapped::from_vec("m.index", table.finish()), Checksums::Verify)
+        .map(|(_, entries)| entries)
+        .map_err(|error| error.to_string())
 }
 
 #[test]

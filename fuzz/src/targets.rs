@@ -1,0 +1,10 @@
+//! The list of targets. Each crate's lie in a file of their own.
+
+mod io;
+
+use crate::Target;
+
+/// All of them.
+pub fn all() -> Vec<Target> {
+    vec![io::SAFETENSORS, io::GGUF, io::TF_INDEX, io::JSON_LINES, io::TOKEN_ARRAY, io::MANIFEST]
+}
