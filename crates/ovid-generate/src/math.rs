@@ -94,6 +94,11 @@ pub fn kth_best(values: &[f32], k: usize, best: &mut Vec<f32>) -> f32 {
     *best.select_nth_unstable_by(k - 1, |a, b| b.total_cmp(a)).1
 }
 
+/// The order of numbers, in which 0 and -0 are equal; there are no others than numbers here.
+pub fn order(a: f32, b: f32) -> std::cmp::Ordering {
+    a.partial_cmp(&b).unwrap_or(std::cmp::Ordering::Equal)
+}
+
 /// The k greatest values above minus infinity with their places, greatest first, the lower place first among equals.
 pub fn best(values: &[f32], k: usize) -> Vec<(u32, f32)> {
     if k == 0 {
@@ -102,7 +107,7 @@ pub fn best(values: &[f32], k: usize) -> Vec<(u32, f32)> {
     let least = kth_best(values, k, &mut Vec::new());
     let above = (0u32..).zip(values.iter().copied()).filter(|&(_, value)| value >= least && value > f32::NEG_INFINITY);
     let mut found: Vec<_> = above.collect();
-    found.sort_unstable_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+    found.sort_unstable_by(|a, b| order(b.1, a.1).then(a.0.cmp(&b.0)));
     found.truncate(k);
     found
 }
@@ -144,6 +149,7 @@ mod tests {
     fn best_puts_the_lower_of_equals_first() {
         assert_eq!(best(&[1.0, 3.0, f32::NEG_INFINITY, 3.0, 2.0], 3), [(1, 3.0), (3, 3.0), (4, 2.0)]);
         assert_eq!(best(&[1.0, f32::NEG_INFINITY], 5), [(0, 1.0)]);
+        assert_eq!(best(&[-0.0, 0.0, -0.0], 2).iter().map(|b| b.0).collect::<Vec<_>>(), [0, 1]);
         let same = vec![0.5; 1000];
         assert_eq!(best(&same, 3), [(0, 0.5), (1, 0.5), (2, 0.5)]);
     }

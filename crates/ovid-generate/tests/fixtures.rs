@@ -77,7 +77,7 @@ fn the_same_tokens_are_kept_with_the_same_probabilities() {
         }
         n_checked += 1;
     }
-    assert!(n_checked >= 400, "only {n_checked} of {} cases could be held against Ovid", fixture.cases.len());
+    assert!(n_checked * 10 > fixture.cases.len() * 9, "only {n_checked} of {} cases could be held against Ovid", fixture.cases.len());
 }
 
 #[derive(Deserialize)]

@@ -86,7 +86,7 @@ impl BeamSearch {
                     self.finished.push(Finished { ids, score: candidate.sum / self.length_factor(n_new), reason });
                 }
             }
-            self.finished.sort_by(|a, b| b.score.total_cmp(&a.score));
+            self.finished.sort_by(|a, b| math::order(b.score, a.score));
             self.finished.truncate(n);
         }
 
@@ -132,7 +132,7 @@ impl BeamSearch {
         if candidates.is_empty() && self.finished.is_empty() {
             return Err(Error::NothingLeft { position: lanes[0].ids.len() });
         }
-        candidates.sort_by(|a, b| b.sum.total_cmp(&a.sum));
+        candidates.sort_by(|a, b| math::order(b.sum, a.sum));
         candidates.truncate(wanted);
         Ok(candidates)
     }

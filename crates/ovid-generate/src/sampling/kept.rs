@@ -219,7 +219,7 @@ impl Kept {
         let keys = &self.keys;
         self.places.sort_unstable_by(|&a, &b| {
             let by_id = if ties == Ties::LowIdFirst { a.cmp(&b) } else { b.cmp(&a) };
-            keys[a as usize].total_cmp(&keys[b as usize]).then(by_id)
+            math::order(keys[a as usize], keys[b as usize]).then(by_id)
         });
     }
 
