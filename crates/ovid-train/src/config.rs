@@ -151,6 +151,10 @@ pub struct TrainConfig {
     pub keep_checkpoints: usize,
     /// Steps between samples; 0 means none.
     pub sample_every: u64,
+    /// What samples continue; without any, one sample begins from end-of-text.
+    pub sample_prompts: Vec<String>,
+    /// New tokens of a sample.
+    pub sample_tokens: usize,
 }
 
 impl Default for TrainConfig {
@@ -201,13 +205,43 @@ impl Default for TrainConfig {
             checkpoint_every: 250,
             keep_checkpoints: 2,
             sample_every: 0,
+            sample_prompts: Vec::new(),
+            sample_tokens: 128,
+        }
+    }
+}
+
+impl TrainConfig {
+    /// The defaults where a model is trained further (`from`): small steps, since it has learnt already; nanoGPT's for fine-tuning, with a warm-up and a decay.
+    pub fn fine_tuning() -> Self {
+        Self {
+            batch_size: 2,
+            accumulation: 4,
+            steps: 100,
+            learning_rate: 3e-5,
+            min_learning_rate: 3e-6,
+            warmup_steps: 10,
+            validate_every: 25,
+            checkpoint_every: 25,
+            log_every: 1,
+            ..Self::default()
         }
     }
 }
 
 /// Keys that change where a run lies, how often it speaks and when it gives up, but not a bit of what it learns: a run may go on with others.
-const FREE_KEYS: [&str; 8] =
-    ["out", "log_every", "validate_every", "validation_batches", "checkpoint_every", "keep_checkpoints", "sample_every", "most_skipped"];
+const FREE_KEYS: [&str; 10] = [
+    "out",
+    "sample_prompts",
+    "sample_tokens",
+    "log_every",
+    "validate_every",
+    "validation_batches",
+    "checkpoint_every",
+    "keep_checkpoints",
+    "sample_every",
+    "most_skipped",
+];
 
 impl TrainConfig {
     /// The settings of a TOML file, overridden by `flags`, checked.
@@ -233,7 +267,6 @@ impl TrainConfig {
             }
         };
         table.extend(flags);
-        // The table is turned into the struct key by key, so that the message can name the key.
         let config: Self = table
             .try_into()
             .map_err(|cause: toml::de::Error| Error::Config { key: None, cause: cause.to_string().trim_end().to_owned() })?;

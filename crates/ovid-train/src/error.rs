@@ -59,6 +59,12 @@ pub enum Error {
     /// The model refused.
     #[error(transparent)]
     Model(#[from] ovid_model::Error),
+    /// The tokenizer refused.
+    #[error(transparent)]
+    Tokenizer(#[from] ovid_bpe::Error),
+    /// A sample could not be drawn.
+    #[error("a sample could not be drawn: {0}")]
+    Sample(#[from] ovid_generate::Error),
     /// The device refused.
     #[error(transparent)]
     Device(#[from] ovid_kernels::Error),

@@ -6,7 +6,9 @@
 mod corpus;
 mod loader;
 mod pieces;
+mod prepare;
 
 pub use corpus::{Corpus, Entry, Tokens};
 pub use loader::Loader;
 pub use pieces::{Piece, cut};
+pub use prepare::{shard_texts, write_shards};
