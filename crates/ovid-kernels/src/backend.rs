@@ -245,7 +245,7 @@ pub trait Backend: Send + Sync {
         dropout: Option<&Dropout>,
         dout: &Self::Buf,
         dqkv: &mut Self::Buf,
-    );
+    ) -> Result<(), Error>;
     /// Adds the rows of `dx` (N, C) to the gradients of their tokens' and positions' embeddings.
     fn embed_backward(
         &self,

@@ -103,7 +103,7 @@ impl<B: Backend> Pass<'_, B> {
             dev.linear(&g.dy, n, &back.attn_proj, None, Then::Store, &mut a.att)?;
             let heads = Heads { n_head: config.n_head, head_size: config.head_size(), scale: config.attention_scale(l) };
             let probabilities = sites.and_then(|s| s.at(Site::Probabilities(l), config.attn_pdrop));
-            dev.attention_backward(&kept.qkv, &heads, self.rows.runs, probabilities.as_ref(), &a.att, &mut g.dqkv);
+            dev.attention_backward(&kept.qkv, &heads, self.rows.runs, probabilities.as_ref(), &a.att, &mut g.dqkv)?;
             dev.layer_norm(&kept.x_1, n, &block.ln_1.gain, block.ln_1.bias.as_ref(), eps, &mut a.norm);
             self.linear(&a.norm, &g.dqkv, &at.c_attn, grads)?;
             dev.linear(&g.dqkv, n, &back.c_attn, None, Then::Store, &mut g.dy)?;

@@ -42,7 +42,10 @@ fn logits_are_those_of_transformers() {
             let tolerance = if name == "bf16" { 0.05 } else { 2e-4 };
             assert!(difference < tolerance, "{name}, sequence {i} of {}: {difference}", ids.len());
             for piece in [1, 7] {
-                assert!(logits(&model, &ids, piece).iter().zip(&whole).all(|(a, b)| a.to_bits() == b.to_bits()), "{name} in pieces of {piece}");
+                assert!(
+                    logits(&model, &ids, piece).iter().zip(&whole).all(|(a, b)| a.to_bits() == b.to_bits()),
+                    "{name} in pieces of {piece}"
+                );
             }
         }
     }
@@ -63,7 +66,11 @@ fn bits_are_the_same_on_every_unit_and_thread_count_and_in_every_batch() {
                 let batch: Vec<Segment<'_>> = sequences.iter().map(|tokens| Segment { sequence: kv.sequence(), tokens }).collect();
                 let Output::Logits { values, .. } = model.forward(&batch, &mut kv, Want::AllLogits).unwrap() else { panic!() };
                 let want = want.concat();
-                assert!(values.iter().zip(&want).all(|(a, b)| a.to_bits() == b.to_bits()), "{} on {unit}, {n_threads} threads", folder.display());
+                assert!(
+                    values.iter().zip(&want).all(|(a, b)| a.to_bits() == b.to_bits()),
+                    "{} on {unit}, {n_threads} threads",
+                    folder.display()
+                );
             }
         }
     }

@@ -3,25 +3,27 @@
 //!
 //! One task is one head of one sequence. P is made again in tiles of a few rows, exactly as in the forward pass; sums over tokens run in rising position.
 
-use super::Shared;
 use super::attention::{drop_row, padded, scores, softmax, task_rows, weighted};
 use super::rows::tile_rows;
 use super::simd::{Kernel, LANES, Lanes, Unit};
-use crate::Pool;
+use super::{Scratch, Shared};
 use crate::backend::{Dropout, Heads, Run};
 use crate::math::tree_sum;
+use crate::{Error, Pool};
+use std::sync::{Mutex, PoisonError};
 
 /// `dqkv` from `dout`; every run begins at position 0.
 pub fn attention_backward(
     unit: Unit,
     pool: &Pool,
+    scratch: &Scratch,
     qkv: &[f32],
     heads: &Heads,
     runs: &[Run<'_>],
     dropout: Option<&Dropout>,
     dout: &[f32],
     dqkv: &mut [f32],
-) {
+) -> Result<(), Error> {
     let c = heads.n_head * heads.head_size;
     for run in runs {
         let rows = run.first_row + run.n_rows;
@@ -29,10 +31,31 @@ pub fn attention_backward(
         assert!(qkv.len() >= rows * 3 * c && dout.len() >= rows * c && dqkv.len() >= rows * 3 * c, "attention's buffers hold all rows");
     }
     let dqkv = Shared::new(dqkv);
-    pool.run(runs.len() * heads.n_head, |i| {
+    let longest = runs.iter().map(|r| r.n_rows).max().unwrap_or(0);
+    let n_tasks = runs.len() * heads.n_head;
+    // As many tasks run at a time as there are threads, so no task finds the stack of buffers empty.
+    let buffers = (0..n_tasks.min(pool.n_threads())).map(|_| scratch.take(Local::len(heads, longest), "attention's gradients"));
+    let buffers = Mutex::new(buffers.collect::<Result<Vec<_>, _>>()?);
+    let lock = || buffers.lock().unwrap_or_else(PoisonError::into_inner);
+    pool.run(n_tasks, |i| {
+        let mut buffer = lock().pop().expect("one buffer a thread");
         // SAFETY: tasks write disjoint rows and heads.
-        unsafe { unit.run(Backward { qkv, heads, run: &runs[i / heads.n_head], head: i % heads.n_head, dropout, dout, dqkv }) }
+        unsafe {
+            unit.run(Backward {
+                qkv,
+                heads,
+                run: &runs[i / heads.n_head],
+                head: i % heads.n_head,
+                dropout,
+                dout,
+                dqkv,
+                buffer: &mut buffer,
+            })
+        }
+        lock().push(buffer);
     });
+    lock().drain(..).for_each(|b| scratch.give_back(b));
+    Ok(())
 }
 
 struct Backward<'a> {
@@ -43,36 +66,57 @@ struct Backward<'a> {
     dropout: Option<&'a Dropout>,
     dout: &'a [f32],
     dqkv: Shared<f32>,
+    buffer: &'a mut [f32],
 }
 
 /// One head's matrices, copied together. T is padded to whole blocks.
-struct Local {
+struct Local<'a> {
     /// Keys and values as (block, D, 16).
-    k_lanes: Vec<f32>,
-    v_lanes: Vec<f32>,
+    k_lanes: &'a mut [f32],
+    v_lanes: &'a mut [f32],
     /// Queries, keys and output gradients as (T, D padded).
-    q_rows: Vec<f32>,
-    k_rows: Vec<f32>,
-    do_rows: Vec<f32>,
+    q_rows: &'a mut [f32],
+    k_rows: &'a mut [f32],
+    do_rows: &'a mut [f32],
     /// Sums: (T, D padded).
-    dk: Vec<f32>,
-    dv: Vec<f32>,
+    dk: &'a mut [f32],
+    dv: &'a mut [f32],
+    /// Queries and output gradients of a tile, its probabilities and their gradients.
+    tile: &'a mut [f32],
+}
+
+impl<'a> Local<'a> {
+    /// Values of all parts for a sequence of `t` rows.
+    fn len(heads: &Heads, t: usize) -> usize {
+        let (d, dp, t) = (heads.head_size, padded(heads.head_size), t.next_multiple_of(LANES));
+        t * (2 * d + 5 * dp) + 2 * task_rows(true) * (d + t)
+    }
+
+    fn split(buffer: &'a mut [f32], heads: &Heads, t: usize) -> Self {
+        let (d, dp, t) = (heads.head_size, padded(heads.head_size), t.next_multiple_of(LANES));
+        let mut rest = buffer;
+        let mut part = |n: usize| {
+            let (part, more) = std::mem::take(&mut rest).split_at_mut(n);
+            rest = more;
+            part.fill(0.0);
+            part
+        };
+        Self {
+            k_lanes: part(t * d),
+            v_lanes: part(t * d),
+            q_rows: part(t * dp),
+            k_rows: part(t * dp),
+            do_rows: part(t * dp),
+            dk: part(t * dp),
+            dv: part(t * dp),
+            tile: part(2 * task_rows(true) * (d + t)),
+        }
+    }
 }
 
 impl Backward<'_> {
-    fn gather(&self) -> Local {
+    fn gather(&self, local: &mut Local<'_>) {
         let (d, dp, c) = (self.heads.head_size, padded(self.heads.head_size), self.heads.n_head * self.heads.head_size);
-        let t_padded = self.run.n_rows.next_multiple_of(LANES);
-        let zeros = |n: usize| vec![0f32; t_padded * n];
-        let mut local = Local {
-            k_lanes: zeros(d),
-            v_lanes: zeros(d),
-            q_rows: zeros(dp),
-            k_rows: zeros(dp),
-            do_rows: zeros(dp),
-            dk: zeros(dp),
-            dv: zeros(dp),
-        };
         for t in 0..self.run.n_rows {
             let row = &self.qkv[(self.run.first_row + t) * 3 * c + self.head * d..];
             let (q, k, v) = (&row[..d], &row[c..c + d], &row[2 * c..2 * c + d]);
@@ -85,11 +129,10 @@ impl Backward<'_> {
                 local.v_lanes[block + j * LANES] = v[j];
             }
         }
-        local
     }
 
     #[inline(always)]
-    unsafe fn tile<L: Lanes, const M: usize>(&self, local: &mut Local, scratch: &mut [f32], first: usize, n_rows: usize) {
+    unsafe fn tile<L: Lanes, const M: usize>(&self, local: &mut Local<'_>, first: usize, n_rows: usize) {
         if M > task_rows(L::WIDE) {
             return;
         }
@@ -97,7 +140,7 @@ impl Backward<'_> {
         let (dp, c) = (padded(d), n_head * d);
         let n_keys = first + n_rows;
         let n_blocks = n_keys.div_ceil(LANES);
-        let q = scratch.as_mut_ptr();
+        let q = local.tile.as_mut_ptr();
         let g = q.add(d * M);
         let p = g.add(d * M);
         let ds = p.add(n_blocks * M * LANES);
@@ -185,27 +228,29 @@ impl Kernel for Backward<'_> {
     #[inline(always)]
     unsafe fn run<L: Lanes>(self) {
         let (d, dp, c) = (self.heads.head_size, padded(self.heads.head_size), self.heads.n_head * self.heads.head_size);
-        let mut local = self.gather();
+        // The buffer is lent apart from the rest, so that the task can be read while its parts are written.
+        let mut task = self;
+        let buffer = std::mem::take(&mut task.buffer);
+        let mut local = Local::split(buffer, task.heads, task.run.n_rows);
+        task.gather(&mut local);
         let rows = task_rows(L::WIDE);
-        let n_blocks = self.run.n_rows.div_ceil(LANES);
-        let mut scratch = vec![0f32; 2 * rows * (d + n_blocks * LANES)];
         let mut first = 0;
-        while first < self.run.n_rows {
-            let n_rows = rows.min(self.run.n_rows - first);
+        while first < task.run.n_rows {
+            let n_rows = rows.min(task.run.n_rows - first);
             match tile_rows(n_rows) {
-                1 => self.tile::<L, 1>(&mut local, &mut scratch, first, n_rows),
-                2 => self.tile::<L, 2>(&mut local, &mut scratch, first, n_rows),
-                4 => self.tile::<L, 4>(&mut local, &mut scratch, first, n_rows),
-                6 => self.tile::<L, 6>(&mut local, &mut scratch, first, n_rows),
-                8 => self.tile::<L, 8>(&mut local, &mut scratch, first, n_rows),
-                _ => self.tile::<L, 12>(&mut local, &mut scratch, first, n_rows),
+                1 => task.tile::<L, 1>(&mut local, first, n_rows),
+                2 => task.tile::<L, 2>(&mut local, first, n_rows),
+                4 => task.tile::<L, 4>(&mut local, first, n_rows),
+                6 => task.tile::<L, 6>(&mut local, first, n_rows),
+                8 => task.tile::<L, 8>(&mut local, first, n_rows),
+                _ => task.tile::<L, 12>(&mut local, first, n_rows),
             }
             first += n_rows;
         }
-        for t in 0..self.run.n_rows {
-            let at = (self.run.first_row + t) * 3 * c + self.head * d;
-            self.dqkv.slice(at + c, d).copy_from_slice(&local.dk[t * dp..][..d]);
-            self.dqkv.slice(at + 2 * c, d).copy_from_slice(&local.dv[t * dp..][..d]);
+        for t in 0..task.run.n_rows {
+            let at = (task.run.first_row + t) * 3 * c + task.head * d;
+            task.dqkv.slice(at + c, d).copy_from_slice(&local.dk[t * dp..][..d]);
+            task.dqkv.slice(at + 2 * c, d).copy_from_slice(&local.dv[t * dp..][..d]);
         }
     }
 }

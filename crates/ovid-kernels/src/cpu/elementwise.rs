@@ -124,12 +124,12 @@ impl Kernel for Update<'_> {
         let n = self.params.len();
         for i in (0..n).step_by(LANES) {
             let len = LANES.min(n - i);
-            let at = |s: &[f32]| L::load_part(s.as_ptr().add(i), len);
-            let g = L::mul(at(self.grads), L::splat(grad_scale));
-            let m = L::fma(L::sub(g, at(self.m)), L::splat(1.0 - beta1), at(self.m));
-            let v = L::fma(L::sub(L::mul(g, g), at(self.v)), L::splat(1.0 - beta2), at(self.v));
+            let g = L::mul(L::load_part(self.grads.as_ptr().add(i), len), L::splat(grad_scale));
+            let (m, v) = (L::load_part(self.m.as_ptr().add(i), len), L::load_part(self.v.as_ptr().add(i), len));
+            let m = L::fma(L::sub(g, m), L::splat(1.0 - beta1), m);
+            let v = L::fma(L::sub(L::mul(g, g), v), L::splat(1.0 - beta2), v);
             let denominator = L::fma(L::sqrt(v), root, L::splat(eps));
-            let p = L::fma(L::div(m, denominator), step, L::mul(at(self.params), shrink));
+            let p = L::fma(L::div(m, denominator), step, L::mul(L::load_part(self.params.as_ptr().add(i), len), shrink));
             L::store_part(self.m.as_mut_ptr().add(i), m, len);
             L::store_part(self.v.as_mut_ptr().add(i), v, len);
             L::store_part(self.params.as_mut_ptr().add(i), p, len);

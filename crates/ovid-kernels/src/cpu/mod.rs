@@ -87,7 +87,7 @@ impl Cpu {
         let data = bytemuck::cast_slice(&dy[..n_rows * n_out]);
         let matrix = Matrix { dtype: Dtype::F32, layout: Layout::InOut, n_in: n_rows, n_out, data };
         let mut weight = Panels::room(&matrix, dtype, |len| self.scratch.take(len, "packed gradients"))?;
-        weight.pack(&self.pool, &matrix)?;
+        weight.pack(self.unit, &self.pool, &matrix)?;
         assert!(x.len() >= n_rows * n_in, "the input of a product holds all rows");
         let source = Source { at: x.as_ptr(), row_stride: 1, k_stride: n_in, n_k: n_rows };
         let done =
@@ -128,7 +128,7 @@ impl Backend for Cpu {
 
     fn weight(&self, source: &Matrix<'_>, dtype: Dtype) -> Result<Panels, Error> {
         let mut weight = Panels::room(source, dtype, |len| Aligned::zeros(len, "packed weights"))?;
-        weight.pack(&self.pool, source)?;
+        weight.pack(self.unit, &self.pool, source)?;
         Ok(weight)
     }
 
@@ -144,7 +144,7 @@ impl Backend for Cpu {
         let source = Matrix { dtype: Dtype::F32, layout, n_in, n_out, data: bytemuck::cast_slice(&params[at.0.clone()]) };
         match old {
             Some(mut weight) => {
-                weight.pack(&self.pool, &source)?;
+                weight.pack(self.unit, &self.pool, &source)?;
                 Ok(weight)
             }
             None => self.weight(&source, dtype),
@@ -316,8 +316,8 @@ impl Backend for Cpu {
         dropout: Option<&Dropout>,
         dout: &Aligned,
         dqkv: &mut Aligned,
-    ) {
-        attention_backward::attention_backward(self.unit, &self.pool, qkv, heads, runs, dropout, dout, dqkv);
+    ) -> Result<(), Error> {
+        attention_backward::attention_backward(self.unit, &self.pool, &self.scratch, qkv, heads, runs, dropout, dout, dqkv)
     }
 
     fn embed_backward(&self, dx: &Aligned, width: usize, tokens: &[u32], positions: &[u32], grads: &mut Aligned, wte_at: &At, wpe_at: &At) {

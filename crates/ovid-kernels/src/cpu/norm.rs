@@ -134,7 +134,10 @@ impl Kernel for Columns<'_> {
         for i in (0..self.d_gain.len()).step_by(LANES) {
             let n = LANES.min(self.d_gain.len() - i);
             let mut gain = L::load_part(self.d_gain.as_ptr().add(i), n);
-            let mut bias = d_bias.as_deref().map_or(L::splat(0.0), |b| L::load_part(b.as_ptr().add(i), n));
+            let mut bias = match d_bias.as_deref() {
+                Some(b) => L::load_part(b.as_ptr().add(i), n),
+                None => L::splat(0.0),
+            };
             for (row, kept) in self.moments.chunks_exact(2).enumerate() {
                 let at = row * self.width + self.first + i;
                 let dy = L::load_part(self.dy.as_ptr().add(at), n);
@@ -203,13 +206,29 @@ impl Kernel for ColumnSums<'_> {
 
     #[inline(always)]
     unsafe fn run<L: Lanes>(self) {
-        for i in (0..self.out.len()).step_by(LANES) {
-            let n = LANES.min(self.out.len() - i);
-            let mut sum = L::load_part(self.out.as_ptr().add(i), n);
-            for row in self.dy.chunks_exact(self.width) {
-                sum = L::add(sum, L::load_part(row.as_ptr().add(self.first + i), n));
+        // Four vectors of columns at a time: a row's piece is then four whole cache lines.
+        for i in (0..self.out.len()).step_by(4 * LANES) {
+            let mut sums = [L::splat(0.0); 4];
+            let mut lens = [0; 4];
+            for v in 0..4 {
+                lens[v] = self.out.len().saturating_sub(i + v * LANES).min(LANES);
+                if lens[v] > 0 {
+                    sums[v] = L::load_part(self.out.as_ptr().add(i + v * LANES), lens[v]);
+                }
             }
-            L::store_part(self.out.as_mut_ptr().add(i), sum, n);
+            for row in self.dy.chunks_exact(self.width) {
+                let at = row.as_ptr().add(self.first + i);
+                for v in 0..4 {
+                    if lens[v] > 0 {
+                        sums[v] = L::add(sums[v], L::load_part(at.add(v * LANES), lens[v]));
+                    }
+                }
+            }
+            for v in 0..4 {
+                if lens[v] > 0 {
+                    L::store_part(self.out.as_mut_ptr().add(i + v * LANES), sums[v], lens[v]);
+                }
+            }
         }
     }
 }
@@ -219,7 +238,7 @@ pub fn column_sums(unit: Unit, pool: &Pool, dy: &[f32], n_rows: usize, out: &mut
     let width = out.len();
     let dy = &dy[..n_rows * width];
     let out = Shared::new(out);
-    pool.ranges(width, LANES, |columns| {
+    pool.ranges(width, 4 * LANES, |columns| {
         // SAFETY: ranges of columns are disjoint.
         unsafe {
             let out = out.slice(columns.start, columns.len());

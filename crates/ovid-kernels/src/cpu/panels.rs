@@ -1,10 +1,14 @@
 //! Weights packed for the tiles: panels of 32 outputs, and inside a panel k runs slowest, so that both the matrix-vector product of decoding and the matrix-matrix
 //! product of prefill and training read one straight line of memory.
 
-use super::tile::{BLOCK, Bf16, F16, F32, Format, PANEL, Q4, Q8};
+use super::simd::{Kernel, LANES, Lanes, Unit};
+use super::tile::{BLOCK, Bf16, F16, F32, Format, PANEL, Q4, Q8, VECS};
 use crate::backend::{Layout, Matrix};
 use crate::{Aligned, Error, Pool, quant};
+use half::f16;
 use ovid_io::Dtype;
+use std::marker::PhantomData;
+use std::ops::Range;
 
 /// One packed matrix.
 pub struct Panels {
@@ -44,7 +48,7 @@ impl Panels {
     ///
     /// # Errors
     /// If the bytes do not fit the shape, or blocks do not lie along k.
-    pub fn pack(&mut self, pool: &Pool, source: &Matrix<'_>) -> Result<(), Error> {
+    pub fn pack(&mut self, unit: Unit, pool: &Pool, source: &Matrix<'_>) -> Result<(), Error> {
         check(source)?;
         assert!(self.n_in == source.n_in && self.n_out == source.n_out, "panels are filled by a matrix of their own shape");
         assert!(source.dtype.block_len() == 1 || self.dtype == packed_dtype(source.dtype), "blocks are packed as what they are");
@@ -57,17 +61,16 @@ impl Panels {
             // SAFETY: panels are disjoint, and each task has its own.
             let panel = unsafe { memory.slice(p * panel_bytes, panel_bytes) };
             let columns = p * PANEL..((p + 1) * PANEL).min(n_out);
-            match (source.dtype, dtype) {
-                (Dtype::Q8_0, _) => q8(source, columns, panel),
-                (Dtype::Q4_0, _) => q4(source, columns, panel),
-                (Dtype::Q4K | Dtype::Q6K, _) => dequantised(source, columns, panel),
-                (Dtype::F32, _) => plain::<4>(source, columns, |bits| f32::from_le_bytes(bits), dtype, panel),
-                (Dtype::F16, Dtype::F16) => raw_f16(source, columns, panel),
-                (Dtype::F16, _) => plain::<2>(source, columns, |bits| half::f16::from_le_bytes(bits).to_f32(), dtype, panel),
-                (Dtype::BF16, _) => {
-                    plain::<2>(source, columns, |bits| f32::from_bits(u32::from(u16::from_le_bytes(bits)) << 16), dtype, panel)
-                }
-                _ => unreachable!("Dtype is matched in full"),
+            match source.dtype {
+                Dtype::Q8_0 => q8(source, columns, panel),
+                Dtype::Q4_0 => q4(source, columns, panel),
+                Dtype::Q4K | Dtype::Q6K => dequantised(source, columns, panel),
+                // SAFETY: `check` has held the bytes against the shape, and the panel has room for all units of k.
+                Dtype::F32 => unsafe { unit.run(PackPanel { source, columns, dtype, panel, element: PhantomData::<StoredF32> }) },
+                // SAFETY: as above.
+                Dtype::F16 => unsafe { unit.run(PackPanel { source, columns, dtype, panel, element: PhantomData::<StoredF16> }) },
+                // SAFETY: as above.
+                _ => unsafe { unit.run(PackPanel { source, columns, dtype, panel, element: PhantomData::<StoredBf16> }) },
             }
         });
         Ok(())
@@ -78,7 +81,7 @@ impl Panels {
         let panel = &self.memory.bytes()[n / PANEL * self.panel_bytes..][..self.panel_bytes];
         let lane = n % PANEL;
         let u16_at = |at: usize| u16::from_le_bytes([panel[at], panel[at + 1]]);
-        let f16_at = |at: usize| half::f16::from_bits(u16_at(at)).to_f32();
+        let f16_at = |at: usize| f16::from_bits(u16_at(at)).to_f32();
         for (k, y) in out.iter_mut().enumerate().take(self.n_in) {
             *y = match self.dtype {
                 Dtype::F16 => f16_at((k * PANEL + lane) * 2),
@@ -129,108 +132,150 @@ pub fn packed_dtype(stored: Dtype) -> Dtype {
     }
 }
 
-/// Steps of k that are turned round at a time.
-const STEP: usize = 16;
+/// How a stored value is read.
+trait Element: Copy {
+    const SIZE: usize;
+    unsafe fn read(at: *const u8) -> f32;
+    /// Sixteen neighbouring values.
+    unsafe fn read_lanes<L: Lanes>(at: *const u8) -> L::F;
+}
 
-/// The values of `STEP` steps of k for one panel, k slowest; lanes and steps beyond the matrix stay what they were (zero).
-#[inline]
-fn gather<const SIZE: usize, T: Copy>(
-    source: &Matrix<'_>,
-    k0: usize,
-    columns: &std::ops::Range<usize>,
-    read: impl Fn([u8; SIZE]) -> T,
-    tile: &mut [[T; PANEL]; STEP],
-) {
-    let steps = STEP.min(source.n_in - k0);
-    let at = |chunk: &[u8]| -> [u8; SIZE] { std::array::from_fn(|i| chunk[i]) };
-    match source.layout {
-        Layout::InOut => {
-            for (k, row) in tile.iter_mut().enumerate().take(steps) {
-                let begin = ((k0 + k) * source.n_out + columns.start) * SIZE;
-                let values = &source.data[begin..begin + columns.len() * SIZE];
-                for (y, chunk) in row.iter_mut().zip(values.chunks_exact(SIZE)) {
-                    *y = read(at(chunk));
-                }
-            }
-        }
-        Layout::OutIn => {
-            for (lane, n) in columns.clone().enumerate() {
-                let begin = (n * source.n_in + k0) * SIZE;
-                let values = &source.data[begin..begin + steps * SIZE];
-                for (k, chunk) in values.chunks_exact(SIZE).enumerate() {
-                    tile[k][lane] = read(at(chunk));
-                }
-            }
-        }
+#[derive(Clone, Copy)]
+struct StoredF32;
+#[derive(Clone, Copy)]
+struct StoredF16;
+#[derive(Clone, Copy)]
+struct StoredBf16;
+
+impl Element for StoredF32 {
+    const SIZE: usize = 4;
+    #[inline(always)]
+    unsafe fn read(at: *const u8) -> f32 {
+        at.cast::<f32>().read_unaligned()
+    }
+    #[inline(always)]
+    unsafe fn read_lanes<L: Lanes>(at: *const u8) -> L::F {
+        L::load(at.cast())
     }
 }
 
-/// Plain values of any stored type to panels of F32, F16 or BF16.
-fn plain<const SIZE: usize>(
-    source: &Matrix<'_>,
-    columns: std::ops::Range<usize>,
-    read: impl Fn([u8; SIZE]) -> f32 + Copy,
+impl Element for StoredF16 {
+    const SIZE: usize = 2;
+    #[inline(always)]
+    unsafe fn read(at: *const u8) -> f32 {
+        f16::from_bits(at.cast::<u16>().read_unaligned()).to_f32_const()
+    }
+    #[inline(always)]
+    unsafe fn read_lanes<L: Lanes>(at: *const u8) -> L::F {
+        L::load_f16(at.cast())
+    }
+}
+
+impl Element for StoredBf16 {
+    const SIZE: usize = 2;
+    #[inline(always)]
+    unsafe fn read(at: *const u8) -> f32 {
+        f32::from_bits(u32::from(at.cast::<u16>().read_unaligned()) << 16)
+    }
+    #[inline(always)]
+    unsafe fn read_lanes<L: Lanes>(at: *const u8) -> L::F {
+        let mut lanes = [0f32; LANES];
+        for i in 0..LANES {
+            lanes[i] = Self::read(at.add(i * 2));
+        }
+        L::load(lanes.as_ptr())
+    }
+}
+
+/// Packs plain values of one panel as F32, F16 or BF16.
+struct PackPanel<'a, E> {
+    source: &'a Matrix<'a>,
+    columns: Range<usize>,
     dtype: Dtype,
-    panel: &mut [u8],
-) {
-    let mut tile = [[0f32; PANEL]; STEP];
-    for k0 in (0..source.n_in).step_by(STEP) {
-        if source.n_in - k0 < STEP {
-            tile = [[0f32; PANEL]; STEP];
-        }
-        gather(source, k0, &columns, read, &mut tile);
-        let steps = STEP.min(source.n_in - k0);
-        match dtype {
-            Dtype::F16 => {
-                for (k, row) in tile.iter().enumerate().take(steps) {
-                    let out = &mut panel[(k0 + k) * PANEL * 2..][..PANEL * 2];
-                    for (y, x) in out.chunks_exact_mut(2).zip(row) {
-                        y.copy_from_slice(&half::f16::from_f32(*x).to_le_bytes());
+    panel: &'a mut [u8],
+    element: PhantomData<E>,
+}
+
+impl<E: Element> Kernel for PackPanel<'_, E> {
+    type Out = ();
+
+    #[inline(always)]
+    unsafe fn run<L: Lanes>(self) {
+        // Sixteen steps of k by the panel's two vectors of outputs; lanes beyond the matrix are 0.
+        let mut tile = [[L::splat(0.0); LANES]; VECS];
+        let n_in = self.source.n_in;
+        let data = self.source.data.as_ptr();
+        let mut k0 = 0;
+        while k0 < n_in {
+            let steps = LANES.min(n_in - k0);
+            for v in 0..VECS {
+                let first = self.columns.start + v * LANES;
+                let n = self.columns.end.saturating_sub(first).min(LANES);
+                let rows = &mut tile[v];
+                *rows = [L::splat(0.0); LANES];
+                match self.source.layout {
+                    Layout::InOut => {
+                        for k in 0..steps {
+                            let at = data.add(((k0 + k) * self.source.n_out + first) * E::SIZE);
+                            rows[k] = read_part::<L, E>(at, n);
+                        }
+                    }
+                    Layout::OutIn => {
+                        for i in 0..n {
+                            rows[i] = read_part::<L, E>(data.add(((first + i) * n_in + k0) * E::SIZE), steps);
+                        }
+                        L::transpose(rows);
                     }
                 }
             }
-            Dtype::BF16 => {
-                for pair in 0..steps.div_ceil(2) {
-                    let out = &mut panel[(k0 / 2 + pair) * PANEL * 4..][..PANEL * 4];
-                    for (lane, y) in out.chunks_exact_mut(4).enumerate() {
-                        y.copy_from_slice(&bf16_pair(tile[2 * pair][lane], tile[2 * pair + 1][lane]).to_le_bytes());
+            match self.dtype {
+                Dtype::BF16 => {
+                    let out = self.panel.as_mut_ptr().cast::<i32>().add(k0 / 2 * PANEL);
+                    for pair in 0..steps.div_ceil(2) {
+                        for v in 0..VECS {
+                            L::store_i(out.add(pair * PANEL + v * LANES), L::pair_bf16(tile[v][2 * pair], tile[v][2 * pair + 1]));
+                        }
+                    }
+                }
+                Dtype::F16 => {
+                    let out = self.panel.as_mut_ptr().cast::<u16>().add(k0 * PANEL);
+                    for k in 0..steps {
+                        for v in 0..VECS {
+                            let lanes = L::to_array(tile[v][k]);
+                            for i in 0..LANES {
+                                out.add(k * PANEL + v * LANES + i).write_unaligned(f16::from_f32_const(lanes[i]).to_bits());
+                            }
+                        }
+                    }
+                }
+                _ => {
+                    let out = self.panel.as_mut_ptr().cast::<f32>().add(k0 * PANEL);
+                    for k in 0..steps {
+                        for v in 0..VECS {
+                            L::store(out.add(k * PANEL + v * LANES), tile[v][k]);
+                        }
                     }
                 }
             }
-            _ => {
-                let out = &mut panel[k0 * PANEL * 4..][..steps * PANEL * 4];
-                out.copy_from_slice(&bytemuck::cast_slice::<[f32; PANEL], u8>(&tile)[..steps * PANEL * 4]);
-            }
+            k0 += LANES;
         }
     }
 }
 
-/// f16 to f16: the bits as they are.
-fn raw_f16(source: &Matrix<'_>, columns: std::ops::Range<usize>, panel: &mut [u8]) {
-    let mut tile = [[0u16; PANEL]; STEP];
-    for k0 in (0..source.n_in).step_by(STEP) {
-        let steps = STEP.min(source.n_in - k0);
-        gather(source, k0, &columns, u16::from_le_bytes, &mut tile);
-        panel[k0 * PANEL * 2..][..steps * PANEL * 2].copy_from_slice(&bytemuck::cast_slice::<[u16; PANEL], u8>(&tile)[..steps * PANEL * 2]);
+/// The first `n` of sixteen values, the others 0.
+#[inline(always)]
+unsafe fn read_part<L: Lanes, E: Element>(at: *const u8, n: usize) -> L::F {
+    if n == LANES {
+        return E::read_lanes::<L>(at);
     }
+    let mut lanes = [0f32; LANES];
+    for i in 0..n {
+        lanes[i] = E::read(at.add(i * E::SIZE));
+    }
+    L::load(lanes.as_ptr())
 }
 
-/// The bf16 nearest to `x` (ties to even), subnormals flushed to zero: the bits.
-#[inline(always)]
-pub(super) fn bf16_bits(x: f32) -> u32 {
-    let bits = x.to_bits();
-    let rounded = (bits.wrapping_add(0x7fff + (bits >> 16 & 1))) >> 16;
-    let rounded = if x.is_nan() { bits >> 16 | 0x40 } else { rounded };
-    if rounded & 0x7f80 == 0 { rounded & 0x8000 } else { rounded }
-}
-
-/// Two steps of k in one 32-bit lane, the even one low.
-#[inline(always)]
-pub(super) fn bf16_pair(even: f32, odd: f32) -> u32 {
-    bf16_bits(even) | bf16_bits(odd) << 16
-}
-
-fn q8(source: &Matrix<'_>, columns: std::ops::Range<usize>, panel: &mut [u8]) {
+fn q8(source: &Matrix<'_>, columns: Range<usize>, panel: &mut [u8]) {
     let size = Dtype::Q8_0.block_bytes();
     for (block, out) in panel.chunks_exact_mut(Q8::PANEL_BYTES).enumerate() {
         for lane in 0..PANEL {
@@ -245,7 +290,7 @@ fn q8(source: &Matrix<'_>, columns: std::ops::Range<usize>, panel: &mut [u8]) {
     }
 }
 
-fn q4(source: &Matrix<'_>, columns: std::ops::Range<usize>, panel: &mut [u8]) {
+fn q4(source: &Matrix<'_>, columns: Range<usize>, panel: &mut [u8]) {
     let size = Dtype::Q4_0.block_bytes();
     for (block, out) in panel.chunks_exact_mut(Q4::PANEL_BYTES).enumerate() {
         for lane in 0..PANEL {
@@ -259,7 +304,7 @@ fn q4(source: &Matrix<'_>, columns: std::ops::Range<usize>, panel: &mut [u8]) {
     }
 }
 
-fn dequantised(source: &Matrix<'_>, columns: std::ops::Range<usize>, panel: &mut [u8]) {
+fn dequantised(source: &Matrix<'_>, columns: Range<usize>, panel: &mut [u8]) {
     let bytes = source.dtype.bytes_of(source.n_in).expect("whole blocks a row: checked by `pack`");
     let mut row = vec![0f32; source.n_in];
     for (lane, n) in columns.enumerate() {

@@ -217,12 +217,17 @@ unsafe fn tile<L: Lanes, F: Format, const M: usize>(units: usize, a: *const u8, 
 
 #[inline(always)]
 unsafe fn tile_of<L: Lanes, F: Format, const M: usize, const V: usize>(units: usize, a: *const u8, b: *const u8, v0: usize, c: *mut f32) {
-    let at = |m: usize, v: usize| m * PANEL + (v0 + v) * LANES;
-    let mut acc: [[L::F; V]; M] = std::array::from_fn(|m| std::array::from_fn(|v| L::load(c.add(at(m, v)))));
+    let c = c.add(v0 * LANES);
+    let mut acc = [[L::splat(0.0); V]; M];
+    for m in 0..M {
+        for v in 0..V {
+            acc[m][v] = L::load(c.add(m * PANEL + v * LANES));
+        }
+    }
     F::chain::<L, M, V>(units, a, b, v0, &mut acc);
     for m in 0..M {
         for v in 0..V {
-            L::store(c.add(at(m, v)), acc[m][v]);
+            L::store(c.add(m * PANEL + v * LANES), acc[m][v]);
         }
     }
 }
@@ -261,11 +266,14 @@ unsafe fn finish<L: Lanes>(job: &Job<'_>, place: &Place, partial: &Partial) {
         if n == 0 {
             return;
         }
-        let b = bias.map(|b| L::load_part(b.as_ptr().add(column), n));
+        let b = match bias {
+            Some(b) => L::load_part(b.as_ptr().add(column), n),
+            None => L::splat(0.0),
+        };
         for m in 0..place.rows {
             let out = job.out.pointer().add((place.first_row + m) * job.stride + column);
             let mut y = L::load(partial.0.as_ptr().add(m * PANEL + v * LANES));
-            if let Some(b) = b {
+            if bias.is_some() {
                 y = L::add(y, b);
             }
             match job.finish {

@@ -1,7 +1,6 @@
 //! Activations packed for the tiles: strips of rows, and inside a strip k runs slowest.
 
-use super::panels::bf16_pair;
-use super::simd::{Kernel, Lanes};
+use super::simd::{Kernel, LANES, Lanes};
 use super::tile::{BLOCK, Format};
 use ovid_io::Dtype;
 use std::marker::PhantomData;
@@ -60,37 +59,47 @@ impl<F: Format> Kernel for PackStrip<F> {
                     }
                 }
             }
-            Dtype::BF16 => {
-                let out = self.out.cast::<u32>();
-                let value = |m: usize, k: usize| if m < self.rows && k < n_k { *first.add(m * row_stride + k * k_stride) } else { 0.0 };
-                if m_tile > self.rows || n_k % 2 == 1 {
-                    for pair in 0..n_k.div_ceil(2) {
-                        for m in 0..m_tile {
-                            *out.add(pair * m_tile + m) = bf16_pair(value(m, 2 * pair), value(m, 2 * pair + 1));
-                        }
-                    }
-                } else {
-                    for pair in 0..n_k / 2 {
-                        for m in 0..m_tile {
-                            let x = first.add(m * row_stride + 2 * pair * k_stride);
-                            *out.add(pair * m_tile + m) = bf16_pair(*x, *x.add(k_stride));
-                        }
-                    }
-                }
-            }
             _ => {
-                let out = self.out.cast::<f32>();
-                if row_stride == 1 {
-                    for k in 0..n_k {
-                        let x = L::load_part(first.add(k * k_stride), self.rows);
-                        L::store_part(out.add(k * m_tile), x, m_tile);
-                    }
-                } else {
-                    for m in 0..m_tile {
-                        for k in 0..n_k {
-                            *out.add(k * m_tile + m) = if m < self.rows { *first.add(m * row_stride + k * k_stride) } else { 0.0 };
+                let rows = self.rows;
+                let mut k0 = 0;
+                while k0 < n_k {
+                    let steps = LANES.min(n_k - k0);
+                    // (k, row), lanes are rows; those beyond the strip are 0.
+                    let mut tile = [L::splat(0.0); LANES];
+                    if row_stride == 1 {
+                        for k in 0..steps {
+                            tile[k] = L::load_part(first.add((k0 + k) * k_stride), rows);
+                        }
+                    } else if k_stride == 1 {
+                        for m in 0..rows {
+                            tile[m] = L::load_part(first.add(m * row_stride + k0), steps);
+                        }
+                        L::transpose(&mut tile);
+                    } else {
+                        let mut values = [[0f32; LANES]; LANES];
+                        for m in 0..rows {
+                            for k in 0..steps {
+                                values[k][m] = *first.add(m * row_stride + (k0 + k) * k_stride);
+                            }
+                        }
+                        for k in 0..steps {
+                            tile[k] = L::load(values[k].as_ptr());
                         }
                     }
+                    if F::DTYPE == Dtype::BF16 {
+                        let out = self.out.cast::<f32>().add(k0 / 2 * m_tile);
+                        for pair in 0..steps.div_ceil(2) {
+                            let mut lanes = [0i32; LANES];
+                            L::store_i(lanes.as_mut_ptr(), L::pair_bf16(tile[2 * pair], tile[2 * pair + 1]));
+                            std::ptr::copy_nonoverlapping(lanes.as_ptr().cast(), out.add(pair * m_tile), m_tile);
+                        }
+                    } else {
+                        let out = self.out.cast::<f32>().add(k0 * m_tile);
+                        for k in 0..steps {
+                            L::store_part(out.add(k * m_tile), tile[k], m_tile);
+                        }
+                    }
+                    k0 += LANES;
                 }
             }
         }

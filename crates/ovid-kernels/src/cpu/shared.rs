@@ -47,8 +47,8 @@ impl Scratch {
         if let Some(i) = best {
             return Ok(free.swap_remove(i));
         }
-        if free.len() >= 4 {
-            let smallest = (0..free.len()).min_by_key(|i| free[*i].len()).expect("there are four");
+        if free.len() >= 16 {
+            let smallest = (0..free.len()).min_by_key(|i| free[*i].len()).expect("there are sixteen");
             free.swap_remove(smallest);
         }
         drop(free);

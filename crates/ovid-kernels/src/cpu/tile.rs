@@ -40,6 +40,28 @@ pub trait Format: Copy + Send + Sync + 'static {
     );
 }
 
+// Closures would not be inlined into the function that switches the vector unit on, and each lane operation in one would be a call: hence loops over arrays here.
+
+/// V neighbouring vectors of i32.
+#[inline(always)]
+unsafe fn load_is<L: Lanes, const V: usize>(at: *const i32) -> [L::I; V] {
+    let mut w = [L::splat_i(0); V];
+    for v in 0..V {
+        w[v] = L::load_i(at.add(v * LANES));
+    }
+    w
+}
+
+/// V neighbouring vectors of f16, widened.
+#[inline(always)]
+unsafe fn load_f16s<L: Lanes, const V: usize>(at: *const u16) -> [L::F; V] {
+    let mut w = [L::splat(0.0); V];
+    for v in 0..V {
+        w[v] = L::load_f16(at.add(v * LANES));
+    }
+    w
+}
+
 /// f32 weights.
 #[derive(Clone, Copy)]
 pub struct F32;
@@ -61,7 +83,10 @@ impl Format for F32 {
     ) {
         let (mut a, mut b) = (a.cast::<f32>(), b.cast::<f32>().add(v0 * LANES));
         for _ in 0..units {
-            let w: [L::F; V] = std::array::from_fn(|v| L::load(b.add(v * LANES)));
+            let mut w = [L::splat(0.0); V];
+            for v in 0..V {
+                w[v] = L::load(b.add(v * LANES));
+            }
             for m in 0..M {
                 let x = L::splat(*a.add(m));
                 for v in 0..V {
@@ -95,7 +120,7 @@ impl Format for F16 {
     ) {
         let (mut a, mut b) = (a.cast::<f32>(), b.cast::<u16>().add(v0 * LANES));
         for _ in 0..units {
-            let w: [L::F; V] = std::array::from_fn(|v| L::load_f16(b.add(v * LANES)));
+            let w = load_f16s::<L, V>(b);
             for m in 0..M {
                 let x = L::splat(*a.add(m));
                 for v in 0..V {
@@ -129,7 +154,7 @@ impl Format for Bf16 {
     ) {
         let (mut a, mut b) = (a.cast::<i32>(), b.cast::<i32>().add(v0 * LANES));
         for _ in 0..units {
-            let w: [L::I; V] = std::array::from_fn(|v| L::load_i(b.add(v * LANES)));
+            let w = load_is::<L, V>(b);
             for m in 0..M {
                 let x = L::splat_i(*a.add(m));
                 for v in 0..V {
@@ -165,7 +190,7 @@ unsafe fn add_block<L: Lanes, const M: usize, const V: usize>(
     acc: &mut [[L::F; V]; M],
 ) {
     let x_scales = a.add(M * BLOCK).cast::<f32>();
-    let w_scales: [L::F; V] = std::array::from_fn(|v| L::load_f16(scales.add(v * LANES)));
+    let w_scales = load_f16s::<L, V>(scales);
     for m in 0..M {
         let x_scale = L::splat(*x_scales.add(m));
         for v in 0..V {
@@ -177,7 +202,11 @@ unsafe fn add_block<L: Lanes, const M: usize, const V: usize>(
 #[inline(always)]
 unsafe fn offsets<L: Lanes, const M: usize, const V: usize>(a: *const u8) -> [[L::I; V]; M] {
     let offsets = a.add(M * (BLOCK + 4)).cast::<i32>();
-    std::array::from_fn(|m| [L::splat_i(*offsets.add(m)); V])
+    let mut sums = [[L::splat_i(0); V]; M];
+    for m in 0..M {
+        sums[m] = [L::splat_i(*offsets.add(m)); V];
+    }
+    sums
 }
 
 impl Format for Q8 {
@@ -201,7 +230,7 @@ impl Format for Q8 {
             let w = b.cast::<i32>().add(v0 * LANES);
             let mut sums = offsets::<L, M, V>(a);
             for g in 0..BLOCK / 4 {
-                let w: [L::I; V] = std::array::from_fn(|v| L::load_i(w.add(g * PANEL + v * LANES)));
+                let w = load_is::<L, V>(w.add(g * PANEL));
                 for m in 0..M {
                     let x = L::splat_i(*x.add(g * M + m));
                     for v in 0..V {
@@ -235,9 +264,12 @@ impl Format for Q4 {
             let w = b.cast::<i32>().add(v0 * LANES);
             let mut sums = offsets::<L, M, V>(a);
             for g in 0..BLOCK / 8 {
-                let both: [L::I; V] = std::array::from_fn(|v| L::load_i(w.add(g * PANEL + v * LANES)));
-                let low: [L::I; V] = std::array::from_fn(|v| L::low_nibbles(both[v]));
-                let high: [L::I; V] = std::array::from_fn(|v| L::high_nibbles(both[v]));
+                let both = load_is::<L, V>(w.add(g * PANEL));
+                let (mut low, mut high) = (both, both);
+                for v in 0..V {
+                    low[v] = L::low_nibbles(both[v]);
+                    high[v] = L::high_nibbles(both[v]);
+                }
                 for m in 0..M {
                     let (x_low, x_high) = (L::splat_i(*x.add(g * M + m)), L::splat_i(*x.add((g + BLOCK / 8) * M + m)));
                     for v in 0..V {

@@ -35,6 +35,22 @@ unsafe fn dot_bf16_half(acc: __m256, w: __m256i, x: __m256i) -> __m256 {
     flush(_mm256_fmadd_ps(even(w), even(x), acc))
 }
 
+/// The bf16 nearest to each lane, in its upper half; the lower half is 0.
+#[inline(always)]
+unsafe fn round_bf16(x: __m256) -> __m256i {
+    let bits = _mm256_castps_si256(flush(x));
+    let odd = _mm256_and_si256(_mm256_srli_epi32::<16>(bits), _mm256_set1_epi32(1));
+    let rounded = _mm256_add_epi32(bits, _mm256_add_epi32(odd, _mm256_set1_epi32(0x7fff)));
+    let nan = _mm256_castps_si256(_mm256_cmp_ps::<_CMP_UNORD_Q>(x, x));
+    let quiet = _mm256_or_si256(bits, _mm256_set1_epi32(0x0040_0000));
+    _mm256_and_si256(_mm256_blendv_epi8(rounded, quiet, nan), _mm256_set1_epi32(0xffff_0000u32 as i32))
+}
+
+#[inline(always)]
+unsafe fn pair_half(even: __m256, odd: __m256) -> __m256i {
+    _mm256_or_si256(_mm256_srli_epi32::<16>(round_bf16(even)), round_bf16(odd))
+}
+
 impl Lanes for Avx2 {
     type F = [__m256; 2];
     type I = [__m256i; 2];
@@ -149,5 +165,14 @@ impl Lanes for Avx2 {
     #[inline(always)]
     unsafe fn dot_bf16(acc: Self::F, w: Self::I, x: Self::I) -> Self::F {
         [dot_bf16_half(acc[0], w[0], x[0]), dot_bf16_half(acc[1], w[1], x[1])]
+    }
+    #[inline(always)]
+    unsafe fn pair_bf16(even: Self::F, odd: Self::F) -> Self::I {
+        [pair_half(even[0], odd[0]), pair_half(even[1], odd[1])]
+    }
+    #[inline(always)]
+    unsafe fn store_i(p: *mut i32, x: Self::I) {
+        _mm256_storeu_si256(p.cast(), x[0]);
+        _mm256_storeu_si256(p.add(8).cast(), x[1]);
     }
 }

@@ -120,4 +120,40 @@ impl Lanes for Avx512 {
     unsafe fn dot_bf16(acc: __m512, w: __m512i, x: __m512i) -> __m512 {
         _mm512_dpbf16_ps(acc, std::mem::transmute::<__m512i, __m512bh>(w), std::mem::transmute::<__m512i, __m512bh>(x))
     }
+    #[inline(always)]
+    unsafe fn pair_bf16(even: __m512, odd: __m512) -> __m512i {
+        let low = _mm512_cvtepu16_epi32(std::mem::transmute::<__m256bh, __m256i>(_mm512_cvtneps_pbh(even)));
+        let high = _mm512_cvtepu16_epi32(std::mem::transmute::<__m256bh, __m256i>(_mm512_cvtneps_pbh(odd)));
+        _mm512_or_si512(low, _mm512_slli_epi32::<16>(high))
+    }
+    #[inline(always)]
+    unsafe fn store_i(p: *mut i32, x: __m512i) {
+        _mm512_storeu_si512(p.cast(), x);
+    }
+    #[inline(always)]
+    unsafe fn transpose(r: &mut [__m512; LANES]) {
+        // Pairs, then fours within 128-bit quarters, then the quarters themselves in two steps.
+        let mut a = *r;
+        for i in 0..8 {
+            a[2 * i] = _mm512_unpacklo_ps(r[2 * i], r[2 * i + 1]);
+            a[2 * i + 1] = _mm512_unpackhi_ps(r[2 * i], r[2 * i + 1]);
+        }
+        let mut b = a;
+        for i in 0..4 {
+            b[4 * i] = _mm512_shuffle_ps::<0x44>(a[4 * i], a[4 * i + 2]);
+            b[4 * i + 1] = _mm512_shuffle_ps::<0xee>(a[4 * i], a[4 * i + 2]);
+            b[4 * i + 2] = _mm512_shuffle_ps::<0x44>(a[4 * i + 1], a[4 * i + 3]);
+            b[4 * i + 3] = _mm512_shuffle_ps::<0xee>(a[4 * i + 1], a[4 * i + 3]);
+        }
+        for i in 0..4 {
+            let even_low = _mm512_shuffle_f32x4::<0x88>(b[i], b[4 + i]);
+            let odd_low = _mm512_shuffle_f32x4::<0xdd>(b[i], b[4 + i]);
+            let even_high = _mm512_shuffle_f32x4::<0x88>(b[8 + i], b[12 + i]);
+            let odd_high = _mm512_shuffle_f32x4::<0xdd>(b[8 + i], b[12 + i]);
+            r[i] = _mm512_shuffle_f32x4::<0x88>(even_low, even_high);
+            r[4 + i] = _mm512_shuffle_f32x4::<0x88>(odd_low, odd_high);
+            r[8 + i] = _mm512_shuffle_f32x4::<0xdd>(even_low, even_high);
+            r[12 + i] = _mm512_shuffle_f32x4::<0xdd>(odd_low, odd_high);
+        }
+    }
 }

@@ -53,6 +53,20 @@ pub trait Lanes: Copy + 'static {
     /// The f32 whose bits are `(n + 127) << 23`: 2^n for whole `n` in -126..=127.
     unsafe fn pow2(n: Self::F) -> Self::F;
     unsafe fn to_array(a: Self::F) -> [f32; LANES];
+    /// Rows become columns.
+    #[inline(always)]
+    unsafe fn transpose(rows: &mut [Self::F; LANES]) {
+        let mut turned = [[0f32; LANES]; LANES];
+        for r in 0..LANES {
+            let row = Self::to_array(rows[r]);
+            for c in 0..LANES {
+                turned[c][r] = row[c];
+            }
+        }
+        for r in 0..LANES {
+            rows[r] = Self::load(turned[r].as_ptr());
+        }
+    }
 
     unsafe fn load_i(p: *const i32) -> Self::I;
     unsafe fn splat_i(x: i32) -> Self::I;
@@ -66,6 +80,9 @@ pub trait Lanes: Copy + 'static {
     /// `acc` plus, lane by lane, the odd and then the even product of the two bf16 in each 32-bit lane, each fused and rounded, subnormal results flushed to zero
     /// (`vdpbf16ps`). Inputs have no subnormals: packing flushes them.
     unsafe fn dot_bf16(acc: Self::F, w: Self::I, x: Self::I) -> Self::F;
+    /// Two values rounded to bf16 in each 32-bit lane, the even one low; subnormals are zero, ties go to even.
+    unsafe fn pair_bf16(even: Self::F, odd: Self::F) -> Self::I;
+    unsafe fn store_i(p: *mut i32, x: Self::I);
 }
 
 /// A computation written over [`Lanes`]. `run` must be `#[inline(always)]`.

@@ -137,4 +137,16 @@ impl Lanes for Scalar {
             flush(even(w[i]).mul_add(even(x[i]), acc))
         })
     }
+    #[inline(always)]
+    unsafe fn pair_bf16(even: F, odd: F) -> I {
+        let round = |x: f32| {
+            let bits = flush(x).to_bits();
+            if x.is_nan() { bits >> 16 | 0x40 } else { (bits + 0x7fff + (bits >> 16 & 1)) >> 16 }
+        };
+        std::array::from_fn(|i| (round(even[i]) | round(odd[i]) << 16) as i32)
+    }
+    #[inline(always)]
+    unsafe fn store_i(p: *mut i32, x: I) {
+        p.cast::<I>().write_unaligned(x);
+    }
 }
