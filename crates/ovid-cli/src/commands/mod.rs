@@ -1,0 +1,41 @@
+//! One file a subcommand.
+
+mod completions;
+mod convert;
+mod generate;
+mod info;
+mod man;
+mod pull;
+mod tokenize;
+mod write;
+
+use crate::arguments::Arguments;
+use crate::failure::Failure;
+
+/// What `ovid` can do.
+#[derive(Debug, clap::Subcommand)]
+pub enum Subcommand {
+    Generate(Box<generate::Generate>),
+    Write(Box<write::Interactive>),
+    Tokenize(tokenize::Tokenize),
+    Convert(convert::Convert),
+    Info(info::Info),
+    Pull(pull::Pull),
+    Completions(completions::Completions),
+    Man(man::Man),
+}
+
+/// Runs the command that was asked for.
+pub fn run(arguments: Arguments) -> Result<(), Failure> {
+    let voice = arguments.common.voice();
+    match arguments.command {
+        Subcommand::Generate(command) => command.run(voice),
+        Subcommand::Write(command) => command.run(voice),
+        Subcommand::Convert(command) => command.run(voice),
+        Subcommand::Info(command) => command.run(voice),
+        Subcommand::Pull(command) => command.run(voice),
+        Subcommand::Tokenize(command) => command.run(voice),
+        Subcommand::Completions(command) => command.run(),
+        Subcommand::Man(command) => command.run(voice),
+    }
+}

@@ -1,0 +1,119 @@
+//! From what `--model` and `--tokenizer` name to the things themselves.
+
+use std::cell::OnceCell;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use ovid_bpe::Tokenizer;
+use ovid_io::hub::Hub;
+use ovid_io::{Observer, Silent, digest};
+use ovid_model::{Cpu, Gpt2};
+use serde::Serialize;
+
+use crate::arguments::{Machine, ModelChoice};
+use crate::failure::Failure;
+
+/// A model with its tokenizer.
+pub struct Loaded {
+    pub model: Arc<Gpt2>,
+    pub tokenizer: Arc<Tokenizer>,
+    place: Place,
+    sha256: OnceCell<String>,
+}
+
+/// Where a model lies.
+#[derive(Debug)]
+pub enum Place {
+    /// In the program.
+    BuiltIn,
+    /// In a folder or file; the name is what the person called it.
+    Path { name: String, path: PathBuf },
+}
+
+/// Which model made an output.
+#[derive(Clone, Debug, Serialize)]
+pub struct Identity {
+    /// What the person called it.
+    name: String,
+    /// Of the file, or of the sorted `name sha256` lines of a folder.
+    sha256: String,
+}
+
+impl Loaded {
+    /// Which model this is. Reads its files once more, so that it is asked for only where it is printed.
+    pub fn identity(&self) -> Result<Identity, Failure> {
+        let Place::Path { name, path } = &self.place else { return Err(no_built_in()) };
+        if let Some(sha256) = self.sha256.get() {
+            return Ok(Identity { name: name.clone(), sha256: sha256.clone() });
+        }
+        let sha256 = digest::sha256_tree(path, &Silent)?;
+        Ok(Identity { name: name.clone(), sha256: self.sha256.get_or_init(|| sha256).clone() })
+    }
+}
+
+/// The chosen model on the chosen machine, with its tokenizer.
+pub fn load(choice: &ModelChoice, machine: &Machine, observer: &dyn Observer) -> Result<Loaded, Failure> {
+    let place = place(choice)?;
+    let Place::Path { path, .. } = &place else { return Err(no_built_in()) };
+    let tokenizer = tokenizer(choice)?;
+    let model = Gpt2::load(path, device(machine)?, observer)?;
+    let (known, scored) = (tokenizer.vocab_size(), model.config().vocab_size);
+    if known > scored {
+        return Err(Failure::input(format!("the model '{}' has {scored} tokens but the tokenizer has {known}", path.display()))
+            .hint("the tokenizer is another model's; pass --tokenizer PATH"));
+    }
+    Ok(Loaded { model: Arc::new(model), tokenizer: Arc::new(tokenizer), place, sha256: OnceCell::new() })
+}
+
+/// The tokenizer that was chosen: its own flag's, else the one beside the model.
+pub fn tokenizer(choice: &ModelChoice) -> Result<Tokenizer, Failure> {
+    if let Some(path) = &choice.tokenizer {
+        return Ok(Tokenizer::load(&locate(&path.to_string_lossy())?)?);
+    }
+    match place(choice)? {
+        Place::BuiltIn => Err(no_built_in()),
+        Place::Path { path, .. } => {
+            Tokenizer::load(&path).map_err(|e| Failure::from(e).hint("take the tokenizer from elsewhere with --tokenizer PATH"))
+        }
+    }
+}
+
+/// Where the chosen model lies.
+pub fn place(choice: &ModelChoice) -> Result<Place, Failure> {
+    match &choice.model {
+        None => Ok(Place::BuiltIn),
+        Some(name) => Ok(Place::Path { name: name.clone(), path: locate(name)? }),
+    }
+}
+
+/// A path as it is, or the folder of a model of that name in the local cache.
+pub fn locate(name: &str) -> Result<PathBuf, Failure> {
+    let path = Path::new(name);
+    if path.exists() {
+        return Ok(path.to_path_buf());
+    }
+    let is_path = name.starts_with(['.', '/', '~']) || name.matches('/').count() > 1 || path.extension().is_some_and(|e| e == "gguf");
+    if is_path {
+        return Err(Failure::input(format!("no file or folder '{name}'")));
+    }
+    match Hub::from_variables(|name| std::env::var_os(name)).and_then(|hub| hub.find_cached(name)) {
+        Ok(Some(folder)) => Ok(folder),
+        _ => {
+            Err(Failure::input(format!("no file, folder or fetched model is called '{name}'"))
+                .hint(format!("fetch it with: ovid pull {name}")))
+        }
+    }
+}
+
+/// The device that the flags and OVID_SIMD name.
+pub fn device(machine: &Machine) -> Result<Cpu, Failure> {
+    let unit = crate::machine::vector_unit()?;
+    match unit {
+        None => Ok(Cpu::new(machine.threads())),
+        Some(unit) => Cpu::with_unit(machine.threads(), unit).map_err(|e| Failure::input(format!("OVID_SIMD: {e}"))),
+    }
+}
+
+fn no_built_in() -> Failure {
+    Failure::input("this build of ovid holds no built-in model").hint("pass --model FOLDER, a GGUF file, or a name fetched by `ovid pull`")
+}
