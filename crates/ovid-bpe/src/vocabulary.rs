@@ -1,7 +1,7 @@
 //! What a vocabulary consists of, and the checks that make a tokenizer of it.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::Tokenizer;
 use crate::alphabet::{Reader, characters};
@@ -16,6 +16,7 @@ const NONE: u32 = u32::MAX;
 
 /// A hash map for spellings from files: seeded, so that no file can be made to collide.
 pub(crate) type Map<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
+pub(crate) type Set<K> = HashSet<K, foldhash::fast::RandomState>;
 
 /// A token as a file has it.
 #[derive(Debug)]

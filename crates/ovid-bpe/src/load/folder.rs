@@ -1,7 +1,6 @@
 //! Folders: `tokenizer.json`; `vocab.json` + `merges.txt` (Hugging Face); `encoder.json` + `vocab.bpe` (OpenAI).
 
 use std::borrow::Cow;
-use std::collections::HashSet;
 use std::path::Path;
 
 use serde_json::Value;
@@ -9,7 +8,7 @@ use serde_json::Value;
 use super::json::{Vocab, parse};
 use super::{bad, merge, placed, read, tokenizer_json};
 use crate::special::AddedToken;
-use crate::vocabulary::{END_OF_TEXT, Entry, Map, Parts};
+use crate::vocabulary::{END_OF_TEXT, Entry, Map, Parts, Set};
 use crate::{Error, Tokenizer};
 
 pub(super) fn load(dir: &Path) -> Result<Tokenizer, Error> {
@@ -50,7 +49,7 @@ fn load_pair(dir: &Path, vocab: &Path, merges: &Path) -> Result<Tokenizer, Error
         tokens.extend(new);
     }
     let specials = Specials::of(dir)?;
-    let mut literal: HashSet<u32> = added.iter().map(|a| a.id).collect();
+    let mut literal: Set<u32> = added.iter().map(|a| a.id).collect();
     for (token, id) in &tokens {
         if (token == END_OF_TEXT || specials.named.contains(token.as_ref())) && literal.insert(*id) {
             added.push(AddedToken { id: *id, text: token.clone().into_owned(), special: true });
@@ -76,7 +75,7 @@ fn load_pair(dir: &Path, vocab: &Path, merges: &Path) -> Result<Tokenizer, Error
 /// What `special_tokens_map.json` says, where there is one.
 #[derive(Default)]
 struct Specials {
-    named: HashSet<String>,
+    named: Set<String>,
     end_of_text: Option<String>,
 }
 

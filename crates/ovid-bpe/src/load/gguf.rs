@@ -1,13 +1,11 @@
 //! The vocabulary inside a GGUF, by llama.cpp's keys `tokenizer.ggml.*`: reading it, and the keys and values for writing one.
 
-use std::collections::HashSet;
-
 use ovid_io::gguf::{Gguf, Kind, Value, ValueRef};
 
 use super::{bad, merge, placed};
 use crate::alphabet::{characters, write};
 use crate::special::AddedToken;
-use crate::vocabulary::{END_OF_TEXT, Entry, Parts};
+use crate::vocabulary::{END_OF_TEXT, Entry, Parts, Set};
 use crate::{Error, Tokenizer};
 
 const MODEL: &str = "tokenizer.ggml.model";
@@ -80,8 +78,8 @@ impl Tokenizer {
     pub fn gguf_metadata(&self) -> Vec<(String, Value)> {
         let alphabet = characters();
         let ids = 0..self.vocab_size() as u32;
-        let controls: HashSet<u32> = self.added_tokens().iter().filter(|a| a.special).map(|a| a.id).collect();
-        let others: HashSet<u32> = self.added_tokens().iter().filter(|a| !a.special).map(|a| a.id).collect();
+        let controls: Set<u32> = self.added_tokens().iter().filter(|a| a.special).map(|a| a.id).collect();
+        let others: Set<u32> = self.added_tokens().iter().filter(|a| !a.special).map(|a| a.id).collect();
         let kind = |id| match id {
             id if controls.contains(&id) => kind::CONTROL,
             id if others.contains(&id) => kind::USER_DEFINED,

@@ -1,7 +1,6 @@
 //! Hugging Face's `tokenizer.json`, as far as it describes GPT-2's kind of tokenizer. Every setting that would change an id is refused by its name.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
 use std::path::Path;
 
 use serde::Deserialize;
@@ -10,7 +9,7 @@ use serde_json::Value;
 use super::json::{Merge, Vocab, parse};
 use super::{bad, merge, placed, read};
 use crate::special::AddedToken;
-use crate::vocabulary::{END_OF_TEXT, Entry, Map, Parts};
+use crate::vocabulary::{END_OF_TEXT, Entry, Map, Parts, Set};
 use crate::{Error, Tokenizer};
 
 #[derive(Deserialize)]
@@ -86,7 +85,7 @@ pub(super) fn load(path: &Path) -> Result<Tokenizer, Error> {
     }
     let end_of_text = known.get(END_OF_TEXT).copied().or_else(|| added.iter().find(|a| a.text == END_OF_TEXT).map(|a| a.id));
     tokens.extend(new);
-    let literal: HashSet<u32> = added.iter().map(|a| a.id).collect();
+    let literal: Set<u32> = added.iter().map(|a| a.id).collect();
     let entries = tokens.into_iter().map(|(spelling, id)| Entry { spelling, id, literal: literal.contains(&id) }).collect();
     let mut merges = Vec::with_capacity(file.model.merges.len());
     for (rank, entry) in file.model.merges.into_iter().enumerate() {
