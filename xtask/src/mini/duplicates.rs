@@ -1,6 +1,6 @@
-//! Duplicates: exact ones by hash, near ones by MinHash over word 5-grams, repeated paragraphs by hash.
+//! Duplicates: exact ones by hash, near ones by `MinHash` over word 5-grams, repeated paragraphs by hash.
 //!
-//! MinHash as Broder (1997) with one permutation a slot: word 5-grams of lower-cased words are hashed by xxh3, each of the 96 slots keeps the least of
+//! `MinHash` as Broder (1997) with one permutation a slot: word 5-grams of lower-cased words are hashed by xxh3, each of the 96 slots keeps the least of
 //! `h * odd + offset`. Documents that agree in one of 32 bands of 3 slots are compared (88% of pairs at 0.4, all but 0.04% at 0.6), and the share of equal slots estimates the Jaccard similarity.
 
 use std::collections::{HashMap, HashSet};

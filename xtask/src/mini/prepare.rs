@@ -6,6 +6,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 
 use anyhow::Context;
+use ovid_io::documents::is_validation;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use xxhash_rust::xxh3::xxh3_64;
@@ -66,9 +67,6 @@ pub fn place_of(source: &str, id: &str) -> u64 {
     digest.iter().take(8).fold(0, |n, &byte| n << 8 | u64::from(byte))
 }
 
-/// One document in this many is held out.
-const HELD_OUT: u64 = 50;
-
 /// Prepares all sources and writes `train.jsonl.zst`, `validation.jsonl.zst` and `counts.json` under `out`.
 ///
 /// # Errors
@@ -104,7 +102,8 @@ fn read_source(corpus: &Path, source: &Source, index: usize, count: &mut Counts,
         count.read_bytes += raw.text.len();
         match clean(&raw, source) {
             Ok((text, style)) => {
-                into.push(Candidate { source: index, make: make_of(&text), id: raw.id, title: raw.title, style, text, validation: false })
+                let make = make_of(&text);
+                into.push(Candidate { source: index, make, id: raw.id, title: raw.title, style, text, validation: false });
             }
             Err(reason) => leave_out(count, reason),
         }
@@ -147,7 +146,7 @@ fn drop_duplicates(recipe: &Recipe, candidates: &mut Vec<Candidate>, counts: &mu
     for i in 0..candidates.len() {
         // The first of a cluster decides for all of it.
         let first = &candidates[near.cluster[i]];
-        candidates[i].validation = place_of(&recipe.source[first.source].name, &first.id) % HELD_OUT == 0;
+        candidates[i].validation = is_validation(&recipe.source[first.source].name, &first.id);
         if near.drop[i] {
             leave_out(counts.entry(recipe.source[candidates[i].source].name.clone()).or_default(), Reason::NearDuplicate);
         }
@@ -164,10 +163,10 @@ fn retain<T>(items: &mut Vec<T>, keep: &[bool]) {
 /// Holds out the first document by hash of a source of which the rule holds out none.
 fn hold_out_one_each(recipe: &Recipe, candidates: &mut [Candidate]) {
     for (index, source) in recipe.source.iter().enumerate() {
-        if !candidates.iter().any(|c| c.source == index && c.validation) {
-            if let Some(first) = candidates.iter_mut().filter(|c| c.source == index).min_by_key(|c| place_of(&source.name, &c.id)) {
-                first.validation = true;
-            }
+        let none = !candidates.iter().any(|c| c.source == index && c.validation);
+        let first = candidates.iter_mut().filter(|c| none && c.source == index).min_by_key(|c| place_of(&source.name, &c.id));
+        if let Some(first) = first {
+            first.validation = true;
         }
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use anyhow::Context;
+use ovid_generate::Settings;
 use serde::Deserialize;
 
 /// The whole recipe.
@@ -16,6 +17,8 @@ pub struct Recipe {
     pub validation: Validation,
     /// The vocabulary.
     pub vocabulary: Vocabulary,
+    /// The keys of `ovid train`'s configuration, data and folder apart.
+    pub train: toml::Table,
     /// The samples that are measured.
     pub measure: Measure,
     /// The sources, in the order in which duplicates are resolved: the first to have a text keeps it.
@@ -64,12 +67,8 @@ pub struct Measure {
     pub n_samples: usize,
     /// Tokens of the prompt.
     pub prompt_tokens: usize,
-    /// New tokens.
-    pub new_tokens: usize,
-    /// Temperature of the sampler.
-    pub temperature: f32,
-    /// Nucleus of the sampler.
-    pub top_p: f32,
+    /// The sampler's settings, `max_tokens` among them.
+    pub settings: Settings,
     /// The styles, in the order of the reports.
     pub styles: Vec<String>,
 }

@@ -22,13 +22,25 @@ type Groups = BTreeMap<String, Vec<Document>>;
 /// # Errors
 /// When it cannot be read; `prepare` writes it.
 pub fn read_groups(recipe: &Recipe, path: &Path) -> anyhow::Result<Groups> {
-    let mut lines =
-        Lines::open(path, Limits::default()).with_context(|| format!("'{}' is written by `remake-mini prepare`", path.display()))?;
     let mut groups = Groups::new();
-    while let Some(document) = lines.next_json::<Document>()? {
+    for document in read_documents(path)? {
         groups.entry(group_of(source_of(recipe, &document.source)?, &document.style)).or_default().push(document);
     }
     Ok(groups)
+}
+
+/// Reads `train.jsonl.zst` or `validation.jsonl.zst`.
+///
+/// # Errors
+/// When it cannot be read; `prepare` writes it.
+pub fn read_documents(path: &Path) -> anyhow::Result<Vec<Document>> {
+    let opened = Lines::open(path, Limits::default());
+    let mut lines = opened.with_context(|| format!("'{}' is written by `remake-mini prepare`", path.display()))?;
+    let mut documents = Vec::new();
+    while let Some(document) = lines.next_json::<Document>()? {
+        documents.push(document);
+    }
+    Ok(documents)
 }
 
 /// The name of a group: its source's, with the style behind it where that is not the source's own.
@@ -137,7 +149,7 @@ pub fn shards(recipe: &Recipe, work: &Path, threads: usize) -> anyhow::Result<()
 }
 
 /// Held-out documents as far as the recipe scores them: a beginning of each, by hash until the group is full.
-fn capped(recipe: &Recipe, mut documents: Vec<Document>) -> Vec<Document> {
+pub fn capped(recipe: &Recipe, mut documents: Vec<Document>) -> Vec<Document> {
     documents.sort_by_key(|d| place_of(&d.source, &d.id));
     let mut room = recipe.validation.group_kb * 1000;
     for document in &mut documents {

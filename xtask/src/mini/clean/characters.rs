@@ -38,20 +38,22 @@ pub fn normalise(text: &str) -> String {
             '\u{2012}' => out.push('–'),
             '\u{2015}' => out.push('—'),
             '\t' | '\u{00a0}' | '\u{1680}' | '\u{2000}'..='\u{200a}' | '\u{202f}' | '\u{205f}' | '\u{3000}' => out.push(' '),
-            '\u{2028}' | '\u{2029}' | '\u{0085}' | '\u{000c}' | '\u{000b}' => out.push('\n'),
+            '\u{2028}' | '\u{2029}' | '\u{0085}' | '\u{000c}' | '\u{000b}' | '\n' => out.push('\n'),
             '•' | '‣' | '◦' | '▪' | '●' | '■' => out.push('*'),
             'ſ' => out.push('s'),
             'ﬁ' => out.push_str("fi"),
             'ﬂ' => out.push_str("fl"),
-            '\n' => out.push('\n'),
             // Overlines, soft hyphens, joiners, marks of direction, byte order marks, variation selectors, private use, the replacement character.
             '\u{0305}'
             | '\u{00ad}'
             | '\u{200b}'..='\u{200f}'
             | '\u{202a}'..='\u{202e}'
             | '\u{2060}'..='\u{206f}'
-            | '\u{fe00}'..='\u{fe0f}' => {}
-            '\u{feff}' | '\u{fffc}' | '\u{fffd}' | '\u{e000}'..='\u{f8ff}' => {}
+            | '\u{fe00}'..='\u{fe0f}'
+            | '\u{feff}'
+            | '\u{fffc}'
+            | '\u{fffd}'
+            | '\u{e000}'..='\u{f8ff}' => {}
             c if c.is_control() => {}
             c => out.push(c),
         }
@@ -73,15 +75,12 @@ fn decode(text: &str) -> String {
         out.push_str(before);
         let digits = reference[2..].bytes().take_while(u8::is_ascii_digit).count();
         let code = reference.get(2..2 + digits).and_then(|d| d.parse().ok()).and_then(char::from_u32);
-        match code.filter(|_| reference[2 + digits..].starts_with(';')) {
-            Some(c) => {
-                out.push(c);
-                rest = &reference[digits + 3..];
-            }
-            None => {
-                out.push_str("&#");
-                rest = &reference[2..];
-            }
+        if let Some(c) = code.filter(|_| reference[2 + digits..].starts_with(';')) {
+            out.push(c);
+            rest = &reference[digits + 3..];
+        } else {
+            out.push_str("&#");
+            rest = &reference[2..];
         }
     }
     out.push_str(rest);

@@ -46,9 +46,6 @@ pub enum Reason {
 }
 
 impl Reason {
-    /// All reasons, in the order of the pipeline.
-    pub const ALL: [Self; 6] = [Self::Named, Self::Short, Self::NotProse, Self::Duplicate, Self::NearDuplicate, Self::Limit];
-
     /// The reason in words.
     pub fn words(self) -> &'static str {
         match self {

@@ -46,7 +46,7 @@ fn without_code(text: &str) -> String {
             indented = false;
         }
         after_blank = false;
-        let directive = line.starts_with("..") || line.starts_with("Filename:") || line.starts_with("<") || line.starts_with("{{");
+        let directive = line.starts_with("..") || line.starts_with("Filename:") || line.starts_with('<') || line.starts_with("{{");
         if !fenced && !indented && !directive {
             let line = line.strip_suffix("::").map_or_else(|| line.to_owned(), |l| format!("{l}:"));
             out.push_str(if line.trim() == ":" { "" } else { &line });

@@ -1,4 +1,4 @@
-//! OpenStax: chapters with aims in front, questions and reading lists behind, and notes run into the text.
+//! `OpenStax`: chapters with aims in front, questions and reading lists behind, and notes run into the text.
 
 use super::blocks::{drop_empty_headings, drop_stub_runs, is_prose, is_stub, paragraphs};
 use super::characters::latin;
