@@ -24,8 +24,10 @@ use shared::{Scratch, Shared};
 use simd::Unit;
 use std::ops::Range;
 
-/// Rows of logits that exist at a time.
-const LOGIT_ROWS: usize = 96;
+/// Rows of logits that exist at a time in scoring: what keeps all threads busy.
+const SCORE_ROWS: usize = 96;
+/// Rows of logits that exist at a time in training. Each piece reads and writes the head's whole gradient, so pieces are few.
+const LOSS_ROWS: usize = 512;
 
 /// The processor, with a number of threads and a vector unit.
 pub struct Cpu {
@@ -197,9 +199,9 @@ impl Backend for Cpu {
     fn scores(&self, x: &Aligned, n_rows: usize, head: &Panels, targets: &[Option<u32>], top: usize) -> Result<Vec<Score>, Error> {
         let empty = Score { logprob: f32::NAN, rank: 0, entropy: f32::NAN, top: Vec::new() };
         let mut scores = vec![empty; n_rows];
-        let mut logits = self.scratch.take(LOGIT_ROWS.min(n_rows) * head.n_out, "logits")?;
-        for first in (0..n_rows).step_by(LOGIT_ROWS) {
-            let rows = LOGIT_ROWS.min(n_rows - first);
+        let mut logits = self.scratch.take(SCORE_ROWS.min(n_rows) * head.n_out, "logits")?;
+        for first in (0..n_rows).step_by(SCORE_ROWS) {
+            let rows = SCORE_ROWS.min(n_rows - first);
             self.multiply(&x[first * head.n_in..], rows, head, Finish::Store { bias: None, activation: None }, &mut logits)?;
             let (logits, scores) = (Shared::new(&mut logits), Shared::new(&mut scores[first..first + rows]));
             self.pool.run(rows, |row| {
@@ -240,10 +242,10 @@ impl Backend for Cpu {
         mut backward: Option<HeadBackward<'_, Self>>,
     ) -> Result<f64, Error> {
         let (width, vocab) = (head.n_in, head.n_out);
-        let mut logits = self.scratch.take(LOGIT_ROWS.min(n_rows) * vocab, "logits")?;
+        let mut logits = self.scratch.take(LOSS_ROWS.min(n_rows) * vocab, "logits")?;
         let mut losses = vec![0f64; n_rows];
-        for first in (0..n_rows).step_by(LOGIT_ROWS) {
-            let rows = LOGIT_ROWS.min(n_rows - first);
+        for first in (0..n_rows).step_by(LOSS_ROWS) {
+            let rows = LOSS_ROWS.min(n_rows - first);
             let part = first * width..(first + rows) * width;
             self.multiply(&x[part.clone()], rows, head, Finish::Store { bias: None, activation: None }, &mut logits)?;
             let scale = backward.as_ref().map_or(0.0, |b| b.scale);

@@ -89,9 +89,8 @@ impl<F: Format> Kernel for PackStrip<F> {
                     if F::DTYPE == Dtype::BF16 {
                         let out = self.out.cast::<f32>().add(k0 / 2 * m_tile);
                         for pair in 0..steps.div_ceil(2) {
-                            let mut lanes = [0i32; LANES];
-                            L::store_i(lanes.as_mut_ptr(), L::pair_bf16(tile[2 * pair], tile[2 * pair + 1]));
-                            std::ptr::copy_nonoverlapping(lanes.as_ptr().cast(), out.add(pair * m_tile), m_tile);
+                            let pairs = L::as_f(L::pair_bf16(tile[2 * pair], tile[2 * pair + 1]));
+                            L::store_part(out.add(pair * m_tile), pairs, m_tile);
                         }
                     } else {
                         let out = self.out.cast::<f32>().add(k0 * m_tile);

@@ -175,4 +175,8 @@ impl Lanes for Avx2 {
         _mm256_storeu_si256(p.cast(), x[0]);
         _mm256_storeu_si256(p.add(8).cast(), x[1]);
     }
+    #[inline(always)]
+    unsafe fn as_f(x: Self::I) -> Self::F {
+        [_mm256_castsi256_ps(x[0]), _mm256_castsi256_ps(x[1])]
+    }
 }

@@ -156,4 +156,8 @@ impl Lanes for Avx512 {
             r[12 + i] = _mm512_shuffle_f32x4::<0xdd>(odd_low, odd_high);
         }
     }
+    #[inline(always)]
+    unsafe fn as_f(x: __m512i) -> __m512 {
+        _mm512_castsi512_ps(x)
+    }
 }

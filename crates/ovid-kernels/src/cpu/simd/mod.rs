@@ -83,6 +83,8 @@ pub trait Lanes: Copy + 'static {
     /// Two values rounded to bf16 in each 32-bit lane, the even one low; subnormals are zero, ties go to even.
     unsafe fn pair_bf16(even: Self::F, odd: Self::F) -> Self::I;
     unsafe fn store_i(p: *mut i32, x: Self::I);
+    /// The same bits.
+    unsafe fn as_f(x: Self::I) -> Self::F;
 }
 
 /// A computation written over [`Lanes`]. `run` must be `#[inline(always)]`.

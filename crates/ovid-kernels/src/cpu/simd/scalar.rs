@@ -149,4 +149,8 @@ impl Lanes for Scalar {
     unsafe fn store_i(p: *mut i32, x: I) {
         p.cast::<I>().write_unaligned(x);
     }
+    #[inline(always)]
+    unsafe fn as_f(x: I) -> F {
+        std::array::from_fn(|i| f32::from_bits(x[i] as u32))
+    }
 }
