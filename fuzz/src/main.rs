@@ -31,9 +31,10 @@ fn main() -> ExitCode {
         }
         match run(&target, Budget::Time(Duration::from_secs(n_seconds)), seed) {
             Ok(found) => println!(
-                "{}: {} files in {n_seconds} s (seed {seed}), none of which is trouble; the slowest took {:.1} ms, the greatest {} KiB",
+                "{}: {} files in {n_seconds} s (seed {seed}), {} of them accepted, none of which is trouble; the slowest took {:.1} ms, the greatest {} KiB",
                 target.name,
                 found.n_files,
+                found.n_accepted,
                 found.slowest.as_secs_f64() * 1e3,
                 found.most_bytes >> 10
             ),

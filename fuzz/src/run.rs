@@ -20,6 +20,8 @@ pub enum Budget {
 pub struct Summary {
     /// Files that were parsed.
     pub n_files: u64,
+    /// Those of them that the parser took.
+    pub n_accepted: u64,
     /// The longest that one took.
     pub slowest: Duration,
     /// The most memory that one took beyond its own bytes.
@@ -58,7 +60,7 @@ pub fn run(target: &Target, budget: Budget, seed: u64) -> Result<Summary, Failur
     let seeds = (target.seeds)();
     let mut rng = Rng::new(seed);
     let began = Instant::now();
-    let mut summary = Summary { n_files: 0, slowest: Duration::ZERO, most_bytes: 0 };
+    let mut summary = Summary { n_files: 0, n_accepted: 0, slowest: Duration::ZERO, most_bytes: 0 };
     loop {
         let enough = match budget {
             Budget::Files(n) => summary.n_files >= n,
@@ -67,18 +69,23 @@ pub fn run(target: &Target, budget: Budget, seed: u64) -> Result<Summary, Failur
         if enough {
             return Ok(summary);
         }
-        let file = match seeds.get(summary.n_files as usize) {
-            Some(seed) => seed.clone(),
-            None => mutate(&seeds, target.words, &mut rng),
-        };
-        let (time, n_bytes) = parse(target, &file)?;
+        let unchanged = seeds.get(summary.n_files as usize).cloned();
+        let file = unchanged.unwrap_or_else(|| {
+            let mut file = mutate(&seeds, target.words, &mut rng);
+            if rng.below(2) == 0 {
+                (target.mend)(&mut file);
+            }
+            file
+        });
+        let (accepted, time, n_bytes) = parse(target, &file)?;
         summary.n_files += 1;
+        summary.n_accepted += u64::from(accepted);
         summary.slowest = summary.slowest.max(time);
         summary.most_bytes = summary.most_bytes.max(n_bytes);
     }
 }
 
-fn parse(target: &Target, file: &[u8]) -> Result<(Duration, usize), Failure> {
+fn parse(target: &Target, file: &[u8]) -> Result<(bool, Duration, usize), Failure> {
     let fail = |cause: String| Failure { target: target.name, cause, file: file.to_vec() };
     let before = ALLOCATED.current_usage();
     ALLOCATED.reset_peak_usage();
@@ -86,12 +93,12 @@ fn parse(target: &Target, file: &[u8]) -> Result<(Duration, usize), Failure> {
     let outcome = catch_unwind(AssertUnwindSafe(|| (target.parse)(file)));
     let time = began.elapsed();
     let n_bytes = ALLOCATED.peak_usage().saturating_sub(before);
-    if let Err(panic) = outcome {
+    let accepted = outcome.map_err(|panic| {
         let words = panic.downcast_ref::<String>().cloned().or_else(|| panic.downcast_ref::<&str>().map(|s| (*s).to_owned()));
-        return Err(fail(format!("panics ({})", words.unwrap_or_default())));
-    }
+        fail(format!("panics ({})", words.unwrap_or_default()))
+    })?;
     if n_bytes > MEMORY_FACTOR * file.len() + MEMORY_BYTES {
         return Err(fail(format!("takes {n_bytes} bytes of memory")));
     }
-    Ok((time, n_bytes))
+    Ok((accepted, time, n_bytes))
 }
