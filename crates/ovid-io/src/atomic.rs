@@ -59,6 +59,7 @@ impl AtomicFile {
     /// # Errors
     /// If the folder is absent or cannot be written to, or `path` names a folder.
     pub fn create(path: &Path) -> Result<Self, Error> {
+        let path = &behind_links(path);
         let refuse = |cause| Error::io(path, "write", cause);
         let target = match fs::metadata(path) {
             Ok(found) if found.is_dir() => return Err(refuse(io::ErrorKind::IsADirectory.into())),
@@ -139,6 +140,7 @@ pub enum IfExists {
 /// # Errors
 /// Those of `fill`, and those of the system; the old folder is then untouched.
 pub fn write_folder<E: From<Error>>(path: &Path, if_exists: IfExists, fill: impl FnOnce(&Path) -> Result<(), E>) -> Result<(), E> {
+    let path = &behind_links(path);
     let refuse = |cause| Error::io(path, "write", cause);
     let occupied = match fs::read_dir(path) {
         Ok(mut entries) => entries.next().is_some(),
@@ -175,6 +177,11 @@ pub fn remove_leftovers(path: &Path) -> Result<(), Error> {
         if is_folder { fs::remove_dir_all(entry.path()) } else { fs::remove_file(entry.path()) }.map_err(refuse)?;
     }
     Ok(())
+}
+
+/// What a link leads to: the link stays, and what it leads to is replaced. (`/dev/stdout` is a link, which a rename would do away with.)
+fn behind_links(path: &Path) -> PathBuf {
+    if path.is_symlink() { fs::canonicalize(path).unwrap_or_else(|_| path.to_owned()) } else { path.to_owned() }
 }
 
 /// The beginning of a temporary name for `path`, and the folder it lies in.
@@ -300,6 +307,26 @@ mod tests {
         write_atomic(&folder.path().join("ours"), |_| Ok(())).unwrap();
         let mode = |name| fs::metadata(folder.path().join(name)).unwrap().permissions().mode();
         assert_eq!(mode("ours"), mode("plain"));
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn links_stay_and_what_they_lead_to_is_replaced() {
+        use std::os::unix::fs::symlink;
+        let folder = tempfile::tempdir().unwrap();
+        let [file, link, models, current] = ["file", "link", "models", "current"].map(|name| folder.path().join(name));
+        fs::write(&file, "old").unwrap();
+        symlink("file", &link).unwrap();
+        write_atomic(&link, |out| out.write_all(b"new")).unwrap();
+        fs::create_dir(&models).unwrap();
+        fs::write(models.join("old"), "").unwrap();
+        symlink("models", &current).unwrap();
+        write_folder::<Error>(&current, IfExists::Replace, |temp| fs::write(temp.join("new"), "").map_err(|e| Error::io(temp, "write", e)))
+            .unwrap();
+        assert!(link.is_symlink() && current.is_symlink());
+        assert_eq!(fs::read(&file).unwrap(), b"new");
+        assert_eq!(names(&models), ["new"]);
+        assert_eq!(names(folder.path()), ["current", "file", "link", "models"]);
     }
 
     #[test]
