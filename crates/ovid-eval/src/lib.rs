@@ -1,1 +1,13 @@
 //! Scoring of text: log-probabilities, ranks, perplexity, bits per byte.
+//!
+//! In: documents as text or token ids, a model. Out: for each token how probable the model finds it, and the sums over each document.
+//! Perplexity by sliding windows as in the evaluations of Radford et al. 2019 (section 3) and Baevski and Auli 2019; the protocol stands at [`Options::stride`].
+
+mod error;
+mod report;
+mod scorer;
+mod windows;
+
+pub use error::Error;
+pub use report::{Alternative, DocumentScore, TokenScore};
+pub use scorer::{Options, Place, Scorer};
