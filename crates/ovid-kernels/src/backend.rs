@@ -2,6 +2,7 @@
 //!
 //! The model code (ovid-model's `gpt2.rs`) calls nothing else, so a new device is one implementation of this trait. Shapes in comments: N rows (tokens of the call),
 //! C = n_embd, H heads of size D, V vocabulary. Buffers are row-major. No method reads back to the host but `download`, `loss` and `scores`.
+//! A method that gives a `Result` fails where the device has no memory, and `weight` where the bytes do not fit the shape.
 
 use crate::{Activation, Error};
 use ovid_io::Dtype;

@@ -30,7 +30,7 @@ pub(crate) struct Gradients<B: Backend> {
     pub dy: B::Buf,
     /// (N, 3C).
     pub dqkv: B::Buf,
-    /// (N, n_inner).
+    /// (N, `n_inner`).
     pub dhidden: B::Buf,
 }
 

@@ -7,6 +7,7 @@ use std::path::Path;
 
 /// Everything that decides what the model computes. Names are `GPT2Config`'s, but `n_ctx` for `n_positions`.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "they are GPT2Config's")]
 pub struct Config {
     /// Tokens in the vocabulary.
     pub vocab_size: usize,

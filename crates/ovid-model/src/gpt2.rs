@@ -1,13 +1,13 @@
 //! The forward pass of GPT-2 as the paper reads (Radford et al. 2019, section 2.3; Radford et al. 2018).
 //!
-//! Shapes: N rows (one a token), C = n_embd, V = vocab_size. The same lines serve every device, every weight type, inference with a cache and training; in training the
+//! Shapes: N rows (one a token), C = `n_embd`, V = `vocab_size`. The same lines serve every device, every weight type, inference with a cache and training; in training the
 //! tape takes what the backward pass needs.
 
 use crate::{Config, Error};
 use ovid_kernels::backend::{Backend, Dropout, Heads, Run, Then};
 use std::ops::Range;
 
-/// A linear layer: weight (C_in, C_out) packed for the device, bias (C_out).
+/// A linear layer: weight (`C_in`, `C_out`) packed for the device, bias (`C_out`).
 pub(crate) struct Linear<B: Backend> {
     pub weight: B::Weight,
     pub bias: Option<B::Buf>,
@@ -33,7 +33,7 @@ pub(crate) struct Block<B: Backend> {
 pub(crate) struct Weights<B: Backend> {
     /// Token embedding (V, C), which is the head too unless `lm_head` is there.
     pub wte: B::Weight,
-    /// Position embedding (n_ctx, C).
+    /// Position embedding (`n_ctx`, C).
     pub wpe: B::Buf,
     pub h: Vec<Block<B>>,
     pub ln_f: Norm<B>,
@@ -65,7 +65,7 @@ pub(crate) struct Activations<B: Backend> {
     pub qkv: B::Buf,
     /// What attention gathers (N, C).
     pub att: B::Buf,
-    /// Feed-forward, after its non-linearity (N, n_inner).
+    /// Feed-forward, after its non-linearity (N, `n_inner`).
     pub hidden: B::Buf,
 }
 
@@ -92,7 +92,7 @@ pub(crate) struct Kept<B: Backend> {
     pub att: B::Buf,
     /// Input of `ln_2` (N, C).
     pub x_2: B::Buf,
-    /// Feed-forward before its non-linearity (N, n_inner).
+    /// Feed-forward before its non-linearity (N, `n_inner`).
     pub pre: B::Buf,
 }
 

@@ -40,8 +40,8 @@ pub fn save_hf(folder: &Path, params: &Params, dtype: Dtype, observer: &dyn Obse
     Ok(())
 }
 
-/// Writes a GGUF file. Matrices take `dtype` (F32, F16, BF16, Q8_0, Q4_0) where their rows are whole blocks, else F16; with Q4_0 the token embedding, which is the head
-/// too, is Q8_0. Vectors and positions stay F32. `tokenizer` holds the tokenizer's keys.
+/// Writes a GGUF file. Matrices take `dtype` (F32, F16, BF16, `Q8_0`, `Q4_0`) where their rows are whole blocks, else F16; with `Q4_0` the token embedding, which is the head
+/// too, is `Q8_0`. Vectors and positions stay F32. `tokenizer` holds the tokenizer's keys.
 ///
 /// # Errors
 /// If the file cannot be written, or llama.cpp's GPT-2 could not compute the model.
@@ -119,7 +119,7 @@ pub fn save_gguf(path: &Path, params: &Params, dtype: Dtype, tokenizer: &[(Strin
     Ok(())
 }
 
-/// A (n_in, n_out) matrix as rows of outputs.
+/// A (`n_in`, `n_out`) matrix as rows of outputs.
 fn turn_and_quantise(dtype: Dtype, values: &[f32], (n_in, n_out): (usize, usize), out: &mut Vec<u8>) {
     let mut row = vec![0f32; n_in];
     for n in 0..n_out {

@@ -69,7 +69,7 @@ impl<B: Backend> TrainModel<B> {
         &self.dev
     }
 
-    /// Initial parameters as GPT-2's: normal with `initializer_range`, projections into the residual stream divided by sqrt(2 n_layer), gains 1, biases 0.
+    /// Initial parameters as GPT-2's: normal with `initializer_range`, projections into the residual stream divided by sqrt(2 `n_layer`), gains 1, biases 0.
     /// Parameter i of the buffer depends on the seed and i alone.
     ///
     /// # Errors

@@ -111,7 +111,9 @@ fn append(pool: &Pool, qkv: &[f32], heads: &Heads, runs: &[Run<'_>], kv: &mut Kv
         }
     };
     if n_values(runs) * c < 1 << 13 {
-        runs.iter().for_each(|run| (0..heads.n_head).for_each(|h| one(run, h)));
+        for run in runs {
+            (0..heads.n_head).for_each(|head| one(run, head));
+        }
     } else {
         pool.run(runs.len() * heads.n_head, |i| one(&runs[i / heads.n_head], i % heads.n_head));
     }

@@ -50,7 +50,7 @@ pub fn attention_backward(
                 dout,
                 dqkv,
                 buffer: &mut buffer,
-            })
+            });
         }
         lock().push(buffer);
     });

@@ -18,7 +18,7 @@ pub use panels::{Panels, packed_dtype};
 use crate::backend::{AdamW, At, Backend, Dropout, HeadBackward, Heads, Layout, Matrix, Run, Score, Then};
 use crate::{Activation, Aligned, Error, Pool};
 use ovid_io::Dtype;
-use product::{Finish, Out, product};
+use product::{Finish, product};
 use rows::Source;
 use shared::{Scratch, Shared};
 use simd::Unit;
@@ -73,7 +73,7 @@ impl Cpu {
     fn multiply(&self, x: &[f32], n_rows: usize, w: &Panels, finish: Finish<'_>, out: &mut [f32]) -> Result<(), Error> {
         assert!(x.len() >= n_rows * w.n_in, "the input of a product holds all rows");
         let source = Source { at: x.as_ptr(), row_stride: w.n_in, k_stride: 1, n_k: w.n_in };
-        product(self.unit, &self.pool, &self.scratch, source, n_rows, w, finish, Out { values: out, stride: w.n_out })
+        product(self.unit, &self.pool, &self.scratch, source, n_rows, w, finish, out)
     }
 
     /// `grads` (n_in, n_out) += x^T dy.
@@ -92,8 +92,7 @@ impl Cpu {
         weight.pack(self.unit, &self.pool, &matrix)?;
         assert!(x.len() >= n_rows * n_in, "the input of a product holds all rows");
         let source = Source { at: x.as_ptr(), row_stride: 1, k_stride: n_in, n_k: n_rows };
-        let done =
-            product(self.unit, &self.pool, &self.scratch, source, n_in, &weight, Finish::Continue, Out { values: grads, stride: n_out });
+        let done = product(self.unit, &self.pool, &self.scratch, source, n_in, &weight, Finish::Continue, grads);
         self.scratch.give_back(weight.memory);
         done
     }
@@ -207,7 +206,7 @@ impl Backend for Cpu {
             self.pool.run(rows, |row| {
                 // SAFETY: one row a task.
                 unsafe {
-                    scores.slice(row, 1)[0] = loss::score(self.unit, logits.slice(row * head.n_out, head.n_out), targets[first + row], top)
+                    scores.slice(row, 1)[0] = loss::score(self.unit, logits.slice(row * head.n_out, head.n_out), targets[first + row], top);
                 };
             });
         }
@@ -253,7 +252,7 @@ impl Backend for Cpu {
             self.pool.run(rows, |row| {
                 // SAFETY: one row a task.
                 unsafe {
-                    kept.slice(row, 1)[0] = loss::cross_entropy(self.unit, shared.slice(row * vocab, vocab), targets[first + row], scale)
+                    kept.slice(row, 1)[0] = loss::cross_entropy(self.unit, shared.slice(row * vocab, vocab), targets[first + row], scale);
                 };
             });
             if let Some(back) = &mut backward {

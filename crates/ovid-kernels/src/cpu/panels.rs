@@ -48,6 +48,9 @@ impl Panels {
     ///
     /// # Errors
     /// If the bytes do not fit the shape, or blocks do not lie along k.
+    ///
+    /// # Panics
+    /// If the panels were made for another shape or type.
     pub fn pack(&mut self, unit: Unit, pool: &Pool, source: &Matrix<'_>) -> Result<(), Error> {
         check(source)?;
         assert!(self.n_in == source.n_in && self.n_out == source.n_out, "panels are filled by a matrix of their own shape");

@@ -31,13 +31,7 @@ const PIECE: usize = 256;
 const TASK_PANELS: usize = 4;
 const TASK_STRIPS: usize = 16;
 
-/// The output: row-major, `stride` between rows.
-pub struct Out<'a> {
-    pub values: &'a mut [f32],
-    pub stride: usize,
-}
-
-/// Multiplies `n_rows` rows of `x` with packed weights.
+/// Multiplies `n_rows` rows of `x` with packed weights; `out` is (n_rows, n_out).
 pub fn product(
     unit: Unit,
     pool: &Pool,
@@ -46,14 +40,14 @@ pub fn product(
     n_rows: usize,
     w: &Panels,
     finish: Finish<'_>,
-    out: Out<'_>,
+    out: &mut [f32],
 ) -> Result<(), Error> {
     assert_eq!(x.n_k, w.n_in, "rows and weights of a product agree in k");
-    assert!(n_rows == 0 || out.values.len() >= (n_rows - 1) * out.stride + w.n_out, "the output of a product holds all rows");
+    assert!(out.len() >= n_rows * w.n_out, "the output of a product holds all rows");
     if n_rows == 0 || w.n_out == 0 {
         return Ok(());
     }
-    let job = Job { unit, x, n_rows, w, finish, stride: out.stride, out: Shared::new(out.values) };
+    let job = Job { unit, x, n_rows, w, finish, out: Shared::new(out) };
     match w.dtype {
         Dtype::F16 => job.go::<F16>(pool, scratch),
         Dtype::BF16 => job.go::<Bf16>(pool, scratch),
@@ -70,7 +64,6 @@ struct Job<'a> {
     w: &'a Panels,
     finish: Finish<'a>,
     out: Shared<f32>,
-    stride: usize,
 }
 
 impl Job<'_> {
@@ -90,9 +83,9 @@ impl Job<'_> {
             }
         };
         if self.n_rows * self.x.n_k < 1 << 14 {
-            (0..n_strips).for_each(pack)
+            (0..n_strips).for_each(pack);
         } else {
-            pool.run(n_strips, pack)
+            pool.run(n_strips, pack);
         }
 
         let n_panels = self.w.n_out.div_ceil(PANEL);
@@ -247,7 +240,7 @@ unsafe fn start<L: Lanes>(job: &Job<'_>, place: &Place, partial: &mut Partial) {
             let column = place.first_column + v * LANES;
             let n = job.w.n_out.saturating_sub(column).min(LANES);
             if n > 0 {
-                let y = job.out.pointer().add((place.first_row + m) * job.stride + column);
+                let y = job.out.pointer().add((place.first_row + m) * job.w.n_out + column);
                 L::store(c.add(m * PANEL + v * LANES), L::load_part(y, n));
             }
         }
@@ -271,7 +264,7 @@ unsafe fn finish<L: Lanes>(job: &Job<'_>, place: &Place, partial: &Partial) {
             None => L::splat(0.0),
         };
         for m in 0..place.rows {
-            let out = job.out.pointer().add((place.first_row + m) * job.stride + column);
+            let out = job.out.pointer().add((place.first_row + m) * job.w.n_out + column);
             let mut y = L::load(partial.0.as_ptr().add(m * PANEL + v * LANES));
             if bias.is_some() {
                 y = L::add(y, b);

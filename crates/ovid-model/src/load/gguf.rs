@@ -61,10 +61,8 @@ fn config(file: &Gguf) -> Result<Config, Error> {
     config.bos_token_id = token("tokenizer.ggml.bos_token_id")?;
     config.eos_token_id = token("tokenizer.ggml.eos_token_id")?;
     config.check(file.path())?;
-    for key in ["gpt2.attention.scale"] {
-        if file.get(key).is_some() {
-            return Err(bad(key, "it would change the scores, and Ovid does not know how".to_owned()));
-        }
+    if file.get("gpt2.attention.scale").is_some() {
+        return Err(bad("gpt2.attention.scale", "it would change the scores; llama.cpp's GPT-2 has no such key".to_owned()));
     }
     Ok(config)
 }
@@ -105,7 +103,7 @@ fn find<'a>(source: &dyn Source, file: &'a Gguf, name: &str, shape: &[usize]) ->
     let full = gguf_name(name);
     let view = file.tensor(&full).ok_or_else(|| source.bad(&full, "missing"))?;
     let embedding = is_embedding(name);
-    let mut stored = fitting(source, view, shape, shape.len() == 2 && !embedding)?;
+    let mut stored = fitting(source, &view, shape, shape.len() == 2 && !embedding)?;
     if embedding {
         stored.order = ovid_kernels::backend::Layout::OutIn;
     }

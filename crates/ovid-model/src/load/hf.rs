@@ -32,7 +32,7 @@ impl HfFolder {
             let tied_head = name == "lm_head.weight" && self.config.tie_word_embeddings;
             // Constant masks that old files carry.
             let mask = name.ends_with(".attn.bias") || name.ends_with(".attn.masked_bias");
-            let zero_bias = !self.config.bias && name.ends_with(".bias") && view.data.iter().all(|b| *b == 0);
+            let zero_bias = !self.config.bias && name.rsplit('.').next() == Some("bias") && view.data.iter().all(|b| *b == 0);
             if layout.get(name).is_none() && !tied_head && !mask && !zero_bias {
                 return Err(self.bad(view.name, "the configuration has no place for it"));
             }
@@ -49,7 +49,7 @@ impl Source for HfFolder {
     fn tensor(&self, name: &str, shape: &[usize]) -> Result<Stored<'_>, Error> {
         let full = if name == "lm_head.weight" { name.to_owned() } else { format!("{}{name}", self.prefix) };
         let view = self.tensors.tensor(&full)?.ok_or_else(|| self.bad(&full, "missing"))?;
-        let mut stored = fitting(self, view, shape, false)?;
+        let mut stored = fitting(self, &view, shape, false)?;
         if is_embedding(name) {
             stored.order = Order::OutIn;
         }

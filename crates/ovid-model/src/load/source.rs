@@ -24,7 +24,7 @@ pub trait Source {
 }
 
 /// Holds a file's tensor against the shape that the configuration asks for; `turned` says that matrices lie (outputs, inputs).
-pub fn fitting<'a>(source: &dyn Source, view: TensorView<'a>, shape: &[usize], turned: bool) -> Result<Stored<'a>, Error> {
+pub fn fitting<'a>(source: &dyn Source, view: &TensorView<'a>, shape: &[usize], turned: bool) -> Result<Stored<'a>, Error> {
     let wanted: Vec<usize> = if turned { shape.iter().rev().copied().collect() } else { shape.to_vec() };
     // The original checkpoint stores matrices with a leading 1.
     let found: &[usize] = if view.shape.len() == wanted.len() + 1 && view.shape[0] == 1 { &view.shape[1..] } else { &view.shape };

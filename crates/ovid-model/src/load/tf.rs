@@ -58,7 +58,7 @@ impl Source for TfFolder {
     fn tensor(&self, name: &str, shape: &[usize]) -> Result<Stored<'_>, Error> {
         let full = tf_name(name);
         let view = self.bundle.tensor(&full)?.ok_or_else(|| self.bad(&full, "missing"))?;
-        let mut stored = fitting(self, view, shape, false)?;
+        let mut stored = fitting(self, &view, shape, false)?;
         if is_embedding(name) {
             stored.order = Order::OutIn;
         }
