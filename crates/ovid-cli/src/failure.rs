@@ -7,8 +7,6 @@ use std::process::ExitCode;
 /// Why a command ends without having done what was asked.
 #[derive(Debug)]
 pub enum Failure {
-    /// The answer is no (1).
-    No { message: String },
     /// Wrong usage or bad input (2).
     Input { message: String, hint: Option<String> },
     /// It could not be done: I/O, memory, device, network (3).
@@ -40,7 +38,6 @@ impl Failure {
     /// Prints what there is to say on stderr; the status to end with.
     pub fn report(self) -> ExitCode {
         let (status, message, hint) = match self {
-            Self::No { message } => (1, message, None),
             Self::Input { message, hint } => (2, message, hint),
             Self::Machine { message, hint } => (3, message, hint),
             Self::Interrupted => return ExitCode::from(130),
@@ -76,6 +73,7 @@ macro_rules! from_library {
 }
 
 from_library!(ovid_io::Error, ovid_io::Error::Cancelled);
+from_library!(ovid_train::Error, ovid_train::Error::Files(ovid_io::Error::Cancelled));
 
 impl From<ovid_bpe::Error> for Failure {
     fn from(error: ovid_bpe::Error) -> Self {

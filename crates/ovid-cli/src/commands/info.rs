@@ -93,5 +93,5 @@ fn table(facts: &Facts) -> String {
         ("weights", facts.dtype.clone()),
         ("tokenizer", facts.tokenizer_size.map_or_else(|| "none".to_string(), |n| format!("{} tokens", output::human_count(n as u64)))),
     ];
-    rows.iter().map(|(key, value)| format!("{key:<12}{value}\n")).collect()
+    rows.map(|(key, value)| format!("{key:<12}{value}\n")).concat()
 }

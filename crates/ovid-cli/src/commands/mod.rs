@@ -7,6 +7,7 @@ mod info;
 mod man;
 mod pull;
 mod tokenize;
+mod train;
 mod write;
 
 use crate::arguments::Arguments;
@@ -18,6 +19,7 @@ pub enum Subcommand {
     Generate(Box<generate::Generate>),
     Write(Box<write::Interactive>),
     Tokenize(tokenize::Tokenize),
+    Train(Box<train::Train>),
     Convert(convert::Convert),
     Info(info::Info),
     Pull(pull::Pull),
@@ -31,6 +33,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     match arguments.command {
         Subcommand::Generate(command) => command.run(voice),
         Subcommand::Write(command) => command.run(voice),
+        Subcommand::Train(command) => command.run(voice),
         Subcommand::Convert(command) => command.run(voice),
         Subcommand::Info(command) => command.run(voice),
         Subcommand::Pull(command) => command.run(voice),

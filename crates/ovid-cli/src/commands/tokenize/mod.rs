@@ -2,6 +2,7 @@
 
 mod decode;
 mod encode;
+mod shard;
 mod train;
 
 use clap::{Args, Subcommand};
@@ -22,6 +23,7 @@ enum What {
     Encode(encode::Encode),
     Decode(decode::Decode),
     Train(train::Train),
+    Shard(shard::Shard),
 }
 
 impl Tokenize {
@@ -31,6 +33,7 @@ impl Tokenize {
             What::Encode(command) => command.run(voice),
             What::Decode(command) => command.run(voice),
             What::Train(command) => command.run(voice),
+            What::Shard(command) => command.run(voice),
         }
     }
 }
