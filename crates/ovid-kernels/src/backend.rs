@@ -121,6 +121,21 @@ pub struct AdamW {
     pub grad_scale: f32,
 }
 
+/// Hyper-parameters of one Muon update (Jordan et al. 2024).
+#[derive(Clone, Copy, Debug)]
+pub struct Muon {
+    /// Learning rate of this step.
+    pub lr: f32,
+    /// Decay of the momentum.
+    pub momentum: f32,
+    /// Decoupled weight decay.
+    pub weight_decay: f32,
+    /// The gradient is multiplied with this first (clipping and averaging).
+    pub grad_scale: f32,
+    /// Type of the products of the iteration.
+    pub dtype: Dtype,
+}
+
 /// A device.
 pub trait Backend: Send + Sync {
     /// f32 values on the device.
@@ -260,6 +275,16 @@ pub trait Backend: Send + Sync {
     );
     /// One AdamW update of a range of the flat buffers.
     fn adamw(&self, params: &mut Self::Buf, grads: &Self::Buf, m: &mut Self::Buf, v: &mut Self::Buf, range: Range<usize>, how: &AdamW);
+    /// One Muon update of a matrix (n_in, n_out) of the flat buffers; `m` holds its momentum.
+    fn muon(
+        &self,
+        params: &mut Self::Buf,
+        grads: &Self::Buf,
+        m: &mut Self::Buf,
+        at: &At,
+        shape: (usize, usize),
+        how: &Muon,
+    ) -> Result<(), Error>;
     /// The sum of squares of a range, in f64 and in a fixed order.
     fn sum_of_squares(&self, values: &Self::Buf, range: Range<usize>) -> f64;
 }

@@ -5,6 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
+use ovid_io::Dtype;
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
@@ -55,6 +56,16 @@ pub enum Precision {
     F32,
     /// bf16 factors, f32 sums: twice the speed where the processor has the instruction.
     Bf16,
+}
+
+impl Precision {
+    /// The type of the factors.
+    pub(crate) fn dtype(self) -> Dtype {
+        match self {
+            Self::F32 => Dtype::F32,
+            Self::Bf16 => Dtype::BF16,
+        }
+    }
 }
 
 /// Everything that a run depends on. See the fields; the keys of the TOML file are their names.
@@ -362,6 +373,21 @@ impl TrainConfig {
             ));
         }
         Ok(())
+    }
+
+    /// The settings that [`TrainConfig::deciding`] listed, the others at their defaults.
+    pub(crate) fn from_deciding(settings: &[(String, String)]) -> Result<Self, Error> {
+        let text: String = settings.iter().flat_map(|(key, value)| [key, " = ", value, "\n"]).collect();
+        toml::from_str(&text).map_err(|cause| Error::Config { key: None, cause: cause.to_string() })
+    }
+
+    /// Steps from the first that do not depend on `steps` and `cooldown_steps`.
+    pub(crate) fn n_open_steps(&self) -> u64 {
+        match self.decay {
+            Decay::Constant => u64::MAX,
+            Decay::Wsd => self.steps.saturating_sub(self.cooldown_steps).max(self.warmup_steps),
+            Decay::Cosine | Decay::Linear => self.warmup_steps,
+        }
     }
 
     /// The keys that decide what is learnt, as sorted lines `key = value`: two runs with the same lines, model and data learn the same.

@@ -12,7 +12,7 @@ use ovid_generate::{Engine, Event as Drawn, Options, Request, Settings};
 use ovid_io::{Dtype, Observer, Silent};
 use ovid_model::{Config, Cpu, Gpt2, Params, TrainModel, load_params, save_hf};
 
-use crate::config::{Precision, TrainConfig};
+use crate::config::TrainConfig;
 use crate::data::{Corpus, shard_texts};
 use crate::metrics::SampleRow;
 use crate::run::{Event, Hooks, Outcome, Run, train};
@@ -43,10 +43,7 @@ pub fn launch(
     let corpus = Corpus::open(&folders, &config.weights)?;
     let start = config.from.as_ref().map(|path| load_params(path, observer)).transpose()?;
     let shape = shape(config, start.as_ref(), &corpus, tokenizer.as_deref())?;
-    let dtype = match config.precision {
-        Precision::F32 => Dtype::F32,
-        Precision::Bf16 => Dtype::BF16,
-    };
+    let dtype = config.precision.dtype();
     // The checkpoint's shape wins, and what is written beside the result says what was trained.
     let resolved = TrainConfig {
         n_layer: shape.n_layer,

@@ -4,11 +4,12 @@
 //! is which tensors get which numbers. Every element is computed on its own and sums have a fixed order, so that the bytes do not depend on the number of threads.
 
 use ovid_kernels::Backend;
-use ovid_kernels::backend::AdamW;
+use ovid_kernels::backend::{AdamW, At, Muon};
 use ovid_model::Parameter;
 
-use crate::config::TrainConfig;
-use crate::schedule::learning_rate;
+use crate::Error;
+use crate::config::{Optimiser, TrainConfig};
+use crate::schedule::{learning_rate, muon_learning_rate};
 
 /// The buffers of a run.
 pub struct Buffers<B: Backend> {
@@ -27,12 +28,15 @@ pub fn global_norm<B: Backend>(device: &B, grads: &B::Buf, n_params: usize) -> f
     device.sum_of_squares(grads, 0..n_params).sqrt()
 }
 
-/// What the gradient is multiplied with so that its norm is at most `clip_norm`; 0 turns clipping off.
+/// What the gradient is multiplied with so that its norm is at most `clip_norm`, as `PyTorch`'s `clip_grad_norm_` has it; 0 turns clipping off.
 pub fn clip_factor(grad_norm: f64, clip_norm: f64) -> f32 {
-    if clip_norm > 0.0 && grad_norm > clip_norm { (clip_norm / grad_norm) as f32 } else { 1.0 }
+    if clip_norm > 0.0 { (clip_norm / (grad_norm + 1e-6)).min(1.0) as f32 } else { 1.0 }
 }
 
 /// One update of all parameters: at `step` of the schedule, the `t`-th that is taken (from 1).
+///
+/// # Errors
+/// If memory is short.
 pub fn update<B: Backend>(
     device: &B,
     config: &TrainConfig,
@@ -41,7 +45,7 @@ pub fn update<B: Backend>(
     step: u64,
     t: u64,
     grad_scale: f32,
-) {
+) -> Result<(), Error> {
     let how = |decay: bool| AdamW {
         lr: learning_rate(config, step) as f32,
         beta1: config.beta1 as f32,
@@ -52,12 +56,14 @@ pub fn update<B: Backend>(
         correction2: (1.0 - power(config.beta2, t)) as f32,
         grad_scale,
     };
+    let is_muons = |p: &Parameter| config.optimiser == Optimiser::Muon && muon::takes(p);
     let Buffers { params, grads, m, v } = buffers;
     // Neighbours with the same numbers are updated together: a call for each of many short vectors would cost more than the vectors.
-    for group in parameters.chunk_by(|a, b| a.decay == b.decay) {
+    for group in parameters.chunk_by(|a, b| (a.decay, is_muons(a)) == (b.decay, is_muons(b))).filter(|group| !is_muons(&group[0])) {
         let range = group[0].range.start..group[group.len() - 1].range.end;
         device.adamw(params, grads, m, v, range, &how(group[0].decay));
     }
+    if config.optimiser == Optimiser::Muon { muon::update(device, config, parameters, buffers, step, grad_scale) } else { Ok(()) }
 }
 
 /// x to the power n by squaring: the platform's `pow` may differ in the last bit.

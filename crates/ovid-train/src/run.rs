@@ -279,7 +279,7 @@ impl<B: Backend> Training<'_, '_, B> {
         let refused = self.now.guard.judge(loss_nats, grad_norm, config.spike_factor);
         if refused.is_none() {
             let clip = clip_factor(grad_norm, config.clip_norm);
-            update(self.run.device, config, self.model.parameters(), &mut self.buffers, self.now.step, self.now.guard.n_taken, clip);
+            update(self.run.device, config, self.model.parameters(), &mut self.buffers, self.now.step, self.now.guard.n_taken, clip)?;
             self.model.set_params(&self.buffers.params)?;
         }
         let epoch = self.loader.epoch_of((self.now.step + 1) * self.rows_per_step())?;

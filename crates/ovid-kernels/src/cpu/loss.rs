@@ -90,7 +90,8 @@ fn top_tokens(logits: &[f32], n: usize) -> Vec<(u32, f32)> {
         return Vec::new();
     }
     let order = |a: &(u32, f32), b: &(u32, f32)| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0));
-    let mut all: Vec<(u32, f32)> = logits.iter().enumerate().map(|(i, x)| (i as u32, *x)).collect();
+    // Adding zero turns minus zero into zero, which it ties with, as in the ranks.
+    let mut all: Vec<(u32, f32)> = logits.iter().enumerate().map(|(i, x)| (i as u32, *x + 0.0)).collect();
     if n < all.len() {
         all.select_nth_unstable_by(n - 1, order);
         all.truncate(n);

@@ -4,6 +4,7 @@ mod attention;
 mod attention_backward;
 mod elementwise;
 mod loss;
+mod muon;
 mod norm;
 mod panels;
 mod product;
@@ -15,7 +16,7 @@ mod tile;
 pub use attention::KvLayer;
 pub use panels::{Panels, packed_dtype};
 
-use crate::backend::{AdamW, At, Backend, Dropout, HeadBackward, Heads, Layout, Matrix, Run, Score, Then};
+use crate::backend::{AdamW, At, Backend, Dropout, HeadBackward, Heads, Layout, Matrix, Muon, Run, Score, Then};
 use crate::{Activation, Aligned, Error, Pool};
 use ovid_io::Dtype;
 use product::{Finish, product};
@@ -60,14 +61,11 @@ impl Cpu {
         &self.pool
     }
 
-    /// `out` (n_rows, n_out) (+)= `a` (n_rows, n_in) times `b`: a product of two plain matrices, for optimisers. With `accumulate` the chains start from `out`.
-    ///
-    /// # Errors
-    /// If there is no memory for the packed copies.
-    pub fn gemm(&self, a: &[f32], n_rows: usize, b: &Matrix<'_>, accumulate: bool, out: &mut [f32]) -> Result<(), Error> {
-        let weight = self.weight(b, packed_dtype(b.dtype))?;
-        let finish = if accumulate { Finish::Continue } else { Finish::Store { bias: None, activation: None } };
-        self.multiply(a, n_rows, &weight, finish, out)
+    /// A matrix packed into memory that is used again.
+    fn packed(&self, matrix: &Matrix<'_>, dtype: Dtype) -> Result<Panels, Error> {
+        let mut weight = Panels::room(matrix, dtype, |len| self.scratch.take(len, "packed matrix"))?;
+        weight.pack(self.unit, &self.pool, matrix)?;
+        Ok(weight)
     }
 
     fn multiply(&self, x: &[f32], n_rows: usize, w: &Panels, finish: Finish<'_>, out: &mut [f32]) -> Result<(), Error> {
@@ -88,8 +86,7 @@ impl Cpu {
     ) -> Result<(), Error> {
         let data = bytemuck::cast_slice(&dy[..n_rows * n_out]);
         let matrix = Matrix { dtype: Dtype::F32, layout: Layout::InOut, n_in: n_rows, n_out, data };
-        let mut weight = Panels::room(&matrix, dtype, |len| self.scratch.take(len, "packed gradients"))?;
-        weight.pack(self.unit, &self.pool, &matrix)?;
+        let weight = self.packed(&matrix, dtype)?;
         assert!(x.len() >= n_rows * n_in, "the input of a product holds all rows");
         let source = Source { at: x.as_ptr(), row_stride: 1, k_stride: n_in, n_k: n_rows };
         let done = product(self.unit, &self.pool, &self.scratch, source, n_in, &weight, Finish::Continue, grads);
@@ -334,6 +331,18 @@ impl Backend for Cpu {
     fn adamw(&self, params: &mut Aligned, grads: &Aligned, m: &mut Aligned, v: &mut Aligned, range: Range<usize>, how: &AdamW) {
         let (params, m, v) = (&mut params[range.clone()], &mut m[range.clone()], &mut v[range.clone()]);
         elementwise::adamw(self.unit, &self.pool, params, &grads[range], m, v, how);
+    }
+
+    fn muon(
+        &self,
+        params: &mut Aligned,
+        grads: &Aligned,
+        m: &mut Aligned,
+        at: &At,
+        shape: (usize, usize),
+        how: &Muon,
+    ) -> Result<(), Error> {
+        self.muon_update(&mut params[at.0.clone()], &grads[at.0.clone()], &mut m[at.0.clone()], shape, how)
     }
 
     fn sum_of_squares(&self, values: &Aligned, range: Range<usize>) -> f64 {
