@@ -131,15 +131,12 @@ impl Merges {
         let mut parts: Vec<u32> = word.iter().map(|&b| self.byte_ids[b as usize]).collect();
         let mut next: Vec<u32> = (1..=n as u32).collect();
         let mut previous: Vec<u32> = (0..n as u32).map(|i| i.wrapping_sub(1)).collect();
-        let pairs = word.windows(2).enumerate();
-        let waiting: Vec<Reverse<(u32, u32)>> = pairs
-            .filter_map(|(i, p)| {
-                let rank = self.byte_pairs[usize::from(p[0]) << 8 | usize::from(p[1])];
-                (rank != NONE).then_some(Reverse((rank, i as u32)))
-            })
-            .collect();
-        let mut heap = BinaryHeap::from(waiting);
-        while let Some(Reverse((rank, at))) = heap.pop() {
+        // Rank and place in one number: the lowest rank first, and of equal ones the leftmost.
+        let entry = |rank: u32, at: u32| Reverse(u64::from(rank) << 32 | u64::from(at));
+        let ranks = word.windows(2).map(|pair| self.byte_pairs[usize::from(pair[0]) << 8 | usize::from(pair[1])]);
+        let mut heap: BinaryHeap<_> = ranks.zip(0..).filter(|&(rank, _)| rank != NONE).map(|(rank, at)| entry(rank, at)).collect();
+        while let Some(Reverse(first)) = heap.pop() {
+            let (rank, at) = ((first >> 32) as u32, first as u32);
             let (left, right, joined) = self.list[rank as usize];
             let gone = next[at as usize];
             // Entries whose parts have changed since are left over from before.
@@ -154,14 +151,14 @@ impl Merges {
                 previous[after as usize] = at;
                 let rank = self.rank(joined, parts[after as usize]);
                 if rank != NONE {
-                    heap.push(Reverse((rank, at)));
+                    heap.push(entry(rank, at));
                 }
             }
             let before = previous[at as usize];
             if before != NONE {
                 let rank = self.rank(parts[before as usize], joined);
                 if rank != NONE {
-                    heap.push(Reverse((rank, before)));
+                    heap.push(entry(rank, before));
                 }
             }
         }
