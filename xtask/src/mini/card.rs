@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use anyhow::Context;
+use ovid_generate::Settings;
 
 use super::measure::{Report, Sample};
 use super::prepare::Counts;
@@ -44,7 +45,7 @@ impl Facts<'_> {
     }
 
     fn card(&self) -> anyhow::Result<String> {
-        let Report { shape, n_params, n_tokens_seen, gguf_bytes, gguf_sha256, .. } = &self.report;
+        let Report { shape, n_params, n_tokens_seen, n_passes, gguf_bytes, gguf_sha256, .. } = &self.report;
         let mut out = String::from(
             "---\nlanguage: en\nlicense: cc-by-sa-4.0\nlibrary_name: ovid\npipeline_tag: text-generation\nmodel_name: ovid-mini\ntags:\n- gpt2\n- gguf\n---\n# ovid-mini\n\n",
         );
@@ -63,10 +64,10 @@ impl Facts<'_> {
         writeln!(out, "| vocabulary | {} tokens, byte-level BPE trained on the same text, `<|endoftext|>` among them |", shape.vocab_size)?;
         writeln!(
             out,
-            "| parameters | {n_params} (embedding tied to the head) |\n| file | GGUF, Q8_0, {gguf_bytes} bytes, sha256 `{gguf_sha256}` |\n| tokens seen in training | {n_tokens_seen} |\n"
+            "| parameters | {n_params} (embedding tied to the head) |\n| file | GGUF, Q8_0, {gguf_bytes} bytes, sha256 `{gguf_sha256}` |\n| tokens seen in training | {n_tokens_seen}, {n_passes:.2} passes over the text below |\n"
         )?;
         out += "## Held-out text\n\n";
-        out += "One document in fifty of each source was never trained on (README of `docs/ovid-mini.md`). Bits per byte of the shipped file on it, ";
+        out += "One document in fifty of each source was never trained on (`docs/ovid-mini.md`). Bits per byte of the shipped file on it, ";
         out += "scored in windows of one context that move by half:\n\n";
         out += &self.bits_table()?;
         out += "\n## How it reads\n\n";
@@ -81,7 +82,7 @@ impl Facts<'_> {
         out += "\n## Limits\n\n\
                 - It knows nothing: names, dates, figures and quotations in its text are invented. Do not use it for information, advice or decisions.\n\
                 - English only; quotes and dashes are straight and plain, since its training text was made so.\n\
-                - A large part of its text are books from before 1930 and transcripts of their time: it can write the prejudices and slurs of those books.\n\
+                - A large part of its text are books, most from before 1930, and transcripts of their time: it can write the prejudices and slurs of those books.\n\
                 - It keeps to a topic for a paragraph or so, and sees one context at most.\n\
                 - Like any language model it can repeat passages of its training text.\n";
         Ok(out)
@@ -109,7 +110,7 @@ impl Facts<'_> {
              settings `{}`. Beside each figure stands that of what the human wrote next.\n\n",
             settings.n_samples,
             settings.prompt_tokens,
-            serde_json::to_string(&settings.settings)?
+            said(&settings.settings)?
         );
         out += "| style | style named (human) | repeated 4-grams (human) | topic, area under the curve (human) | without the prompt | words | ended by itself |\n| --- | --- | --- | --- | --- | --- | --- |\n";
         for (style, m) in &self.report.measures.styles {
@@ -187,7 +188,7 @@ impl Facts<'_> {
     }
 
     fn samples_page(&self) -> anyhow::Result<String> {
-        let settings = serde_json::to_string(&self.recipe.measure.settings)?;
+        let settings = said(&self.recipe.measure.settings)?;
         let mut out = format!(
             "# Twenty samples of ovid-mini\n\nUnedited and unchosen: the first five prompts of each of four styles, which are beginnings of held-out documents in the order of their hashes, \
              with seeds 0 to 4. Settings `{settings}`; the first {} tokens are the human's (in bold), the rest is the model's. \
@@ -210,6 +211,15 @@ impl Facts<'_> {
         }
         Ok(out)
     }
+}
+
+/// The settings that say something, as JSON.
+fn said(settings: &Settings) -> anyhow::Result<String> {
+    let mut value = serde_json::to_value(settings)?;
+    if let Some(fields) = value.as_object_mut() {
+        fields.retain(|_, v| !v.is_null() && v.as_array().is_none_or(|list| !list.is_empty()));
+    }
+    Ok(value.to_string())
 }
 
 /// The prompt in bold and the text as a quotation, lines kept, marks of Markdown escaped.

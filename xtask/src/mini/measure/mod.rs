@@ -100,6 +100,8 @@ pub struct Report {
     pub n_params: usize,
     /// Tokens that it was trained on.
     pub n_tokens_seen: u64,
+    /// Passes over the training text that these are.
+    pub n_passes: f64,
     /// Bytes of the file.
     pub gguf_bytes: u64,
     /// SHA-256 of the file.
@@ -142,12 +144,14 @@ pub fn run(recipe: &Recipe, work: &Path, gguf: &Path, threads: usize) -> anyhow:
     let samples = draw::draw(model.clone(), tokenizer, &recipe.measure.settings, &ground.prompts)?;
     let measures = ground.measure(recipe, &samples)?;
     let config = model.config();
+    let (n_tokens_seen, n_passes) = tokens_seen(&work.join("run/metrics.jsonl"))?;
     let shape =
         Shape { n_layer: config.n_layer, n_head: config.n_head, n_embd: config.n_embd, n_ctx: config.n_ctx, vocab_size: config.vocab_size };
     let report = Report {
         shape,
         n_params: Layout::new(config).n_params(),
-        n_tokens_seen: tokens_seen(&work.join("run/metrics.jsonl"))?,
+        n_tokens_seen,
+        n_passes,
         gguf_bytes: std::fs::metadata(gguf).with_context(|| format!("reading '{}'", gguf.display()))?.len(),
         gguf_sha256: digest::sha256_file(gguf, &Silent)?,
         bits,
@@ -176,12 +180,12 @@ pub fn read_samples(work: &Path) -> anyhow::Result<Vec<Sample>> {
     Ok(samples)
 }
 
-/// The tokens that the last row of a run's metrics counts; 0 where there is no run.
-fn tokens_seen(metrics: &Path) -> anyhow::Result<u64> {
-    let Ok(text) = std::fs::read_to_string(metrics) else { return Ok(0) };
-    let Some(last) = text.lines().last() else { return Ok(0) };
+/// The tokens and passes that the last step of a run's metrics counts; 0 where there is no run.
+fn tokens_seen(metrics: &Path) -> anyhow::Result<(u64, f64)> {
+    let Ok(text) = std::fs::read_to_string(metrics) else { return Ok((0, 0.0)) };
+    let Some(last) = text.lines().rfind(|line| line.contains("\"epoch\"")) else { return Ok((0, 0.0)) };
     let row: serde_json::Value = serde_json::from_str(last).with_context(|| format!("reading '{}'", metrics.display()))?;
-    Ok(row["n_tokens"].as_u64().unwrap_or(0))
+    Ok((row["n_tokens"].as_u64().unwrap_or(0), row["epoch"].as_f64().unwrap_or(0.0)))
 }
 
 /// What the measures need of the data, read once.
