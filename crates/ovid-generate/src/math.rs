@@ -82,7 +82,7 @@ pub fn kth_best(values: &[f32], k: usize, best: &mut Vec<f32>) -> f32 {
             continue;
         }
         best.extend(block.iter().filter(|&&value| value > floor));
-        if best.len() >= 2 * k + 128 {
+        if best.len() >= k.saturating_mul(2).saturating_add(128) {
             best.select_nth_unstable_by(k - 1, |a, b| b.total_cmp(a));
             best.truncate(k);
             floor = best[k - 1];

@@ -84,10 +84,13 @@ impl Kept {
         self.scores.clear();
         if let Some(TopK(k)) = top_k {
             // Division rounds, but never changes the order, so the k-th best can be found before it.
-            let least = math::kth_best(scores, k.get() as usize, &mut self.keys) / temperature;
+            let kth = math::kth_best(scores, k.get() as usize, &mut self.keys);
+            let least = kth / temperature;
+            // Rounding may let a score into the tie that lies this little below the k-th before division.
+            let near = kth - kth.abs() * 1e-6 - f32::MIN_POSITIVE;
             for (block, start) in scores.chunks(64).zip((0u32..).step_by(64)) {
                 // Most blocks hold nothing that stays, and this count runs over lanes.
-                if block.iter().map(|&score| u32::from(score / temperature >= least)).sum::<u32>() == 0 {
+                if block.iter().map(|&score| u32::from(score >= near)).sum::<u32>() == 0 {
                     continue;
                 }
                 for (&score, id) in block.iter().zip(start..) {
