@@ -32,7 +32,24 @@ impl Tokenizer {
         }
         let mut magic = Vec::new();
         File::open(path).and_then(|file| file.take(4).read_to_end(&mut magic)).map_err(|cause| ovid_io::Error::io(path, "read", cause))?;
-        if magic == b"GGUF" { Self::from_gguf(&Gguf::open(path)?) } else { tokenizer_json::load(path) }
+        if magic == b"GGUF" { Self::from_gguf(&Gguf::open(path)?) } else { Self::from_tokenizer_json(path, &read(path)?) }
+    }
+
+    /// The tokenizer that the text of a `tokenizer.json` describes. `path` names the text in errors; nothing is read.
+    ///
+    /// # Errors
+    /// As [`Tokenizer::load`].
+    pub fn from_tokenizer_json(path: &Path, text: &str) -> Result<Self, Error> {
+        tokenizer_json::load(path, text)
+    }
+
+    /// The tokenizer that the texts of `vocab.json` and `merges.txt` (or `encoder.json` and `vocab.bpe`) describe. The paths name the texts in errors;
+    /// nothing is read.
+    ///
+    /// # Errors
+    /// As [`Tokenizer::load`].
+    pub fn from_vocab_and_merges(vocab: (&Path, &str), merges: (&Path, &str)) -> Result<Self, Error> {
+        folder::Files { vocab, merges, added: None, specials: None }.load()
     }
 }
 

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::json::{Merge, Vocab, parse};
-use super::{bad, merge, placed, read};
+use super::{bad, merge, placed};
 use crate::special::AddedToken;
 use crate::vocabulary::{END_OF_TEXT, Entry, Map, Parts, Set};
 use crate::{Error, Tokenizer};
@@ -63,9 +63,8 @@ struct Model<'a> {
     merges: Vec<Merge<'a>>,
 }
 
-pub(super) fn load(path: &Path) -> Result<Tokenizer, Error> {
-    let text = read(path)?;
-    let file: File<'_> = parse(path, &text)?;
+pub(super) fn load(path: &Path, text: &str) -> Result<Tokenizer, Error> {
+    let file: File<'_> = parse(path, text)?;
     if let Some(cause) = refusal(&file) {
         return Err(Error::Unsupported { path: path.to_owned(), cause });
     }
