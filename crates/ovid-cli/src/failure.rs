@@ -96,6 +96,16 @@ impl From<ovid_model::Error> for Failure {
     }
 }
 
+impl From<ovid_eval::Error> for Failure {
+    fn from(error: ovid_eval::Error) -> Self {
+        match error {
+            ovid_eval::Error::Model(e) => e.into(),
+            ovid_eval::Error::Cancelled => Self::Interrupted,
+            e => Self::input(e.to_string()),
+        }
+    }
+}
+
 impl From<ovid_generate::Error> for Failure {
     fn from(error: ovid_generate::Error) -> Self {
         match error {

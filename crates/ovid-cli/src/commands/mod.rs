@@ -6,6 +6,7 @@ mod generate;
 mod info;
 mod man;
 mod pull;
+mod score;
 mod tokenize;
 mod train;
 mod write;
@@ -18,6 +19,7 @@ use crate::failure::Failure;
 pub enum Subcommand {
     Generate(Box<generate::Generate>),
     Write(Box<write::Interactive>),
+    Score(score::Score),
     Tokenize(tokenize::Tokenize),
     Train(Box<train::Train>),
     Convert(convert::Convert),
@@ -34,6 +36,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         Subcommand::Generate(command) => command.run(voice),
         Subcommand::Write(command) => command.run(voice),
         Subcommand::Train(command) => command.run(voice),
+        Subcommand::Score(command) => command.run(voice),
         Subcommand::Convert(command) => command.run(voice),
         Subcommand::Info(command) => command.run(voice),
         Subcommand::Pull(command) => command.run(voice),
