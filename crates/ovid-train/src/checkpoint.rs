@@ -15,6 +15,7 @@ use ovid_model::Parameter;
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
+use crate::config::TrainConfig;
 use crate::guard::Guard;
 
 const FILE: &str = "state.safetensors";
@@ -133,7 +134,7 @@ pub fn newest(out: &Path, identity: &Identity, parameters: &[Parameter]) -> Resu
     for (_, path) in list(out)?.into_iter().rev() {
         match load(&path, parameters) {
             Ok((state, found)) => {
-                agree(out, identity, &found)?;
+                agree(out, identity, &found, state.counters.step)?;
                 let errors = broken.into_iter().map(|(path, error): (PathBuf, Error)| set_aside(&path).map(|()| error));
                 return Ok((Some(state), errors.collect::<Result<_, _>>()?));
             }
@@ -215,16 +216,24 @@ fn digest(metadata: &BTreeMap<String, String>, state: &State) -> String {
     sha256(lines.join("\n").as_bytes())
 }
 
-fn agree(out: &Path, ours: &Identity, found: &Identity) -> Result<(), Error> {
+/// A run's length may change as long as no step done depended on it.
+fn agree(out: &Path, ours: &Identity, found: &Identity, step: u64) -> Result<(), Error> {
     let other = |what: String| Error::OtherRun { path: out.to_owned(), what };
     if ours.data_sha256 != found.data_sha256 {
         return Err(other("data set".to_owned()));
     }
-    let value =
-        |settings: &[(String, String)], key: &str| settings.iter().find(|(k, _)| k == key).map_or("nothing".to_owned(), |(_, v)| v.clone());
+    // A key that one side does not have was at its default there: it is an option that was left out, or younger than the checkpoint.
+    let defaults = TrainConfig::default().deciding()?;
+    let value = |settings: &[(String, String)], key: &str| {
+        let of = |list: &[(String, String)]| list.iter().find(|(k, _)| k == key).map(|(_, v)| v.clone());
+        of(settings).or_else(|| of(&defaults)).unwrap_or_else(|| "nothing".to_owned())
+    };
+    let open = |identity: &Identity| TrainConfig::from_deciding(&identity.settings).map(|config| config.n_open_steps());
+    let n_open_steps = open(ours)?.min(open(found)?);
     for (key, _) in ours.settings.iter().chain(&found.settings) {
         let (new, old) = (value(&ours.settings, key), value(&found.settings, key));
-        if new != old {
+        let is_length = key == "steps" || key == "cooldown_steps";
+        if new != old && !(is_length && step <= n_open_steps) {
             return Err(other(format!("{key}: {old} there, {new} now")));
         }
     }

@@ -56,14 +56,28 @@ pub fn update<B: Backend>(
         correction2: (1.0 - power(config.beta2, t)) as f32,
         grad_scale,
     };
-    let is_muons = |p: &Parameter| config.optimiser == Optimiser::Muon && muon::takes(p);
+    let muon = Muon {
+        lr: muon_learning_rate(config, step) as f32,
+        momentum: config.muon_momentum as f32,
+        weight_decay: config.weight_decay as f32,
+        grad_scale,
+        dtype: config.precision.dtype(),
+    };
+    // The matrices of the layers; embeddings and head are tables of vectors and stay with AdamW.
+    let is_muons = |p: &Parameter| config.optimiser == Optimiser::Muon && p.decay && p.name.starts_with("h.");
     let Buffers { params, grads, m, v } = buffers;
     // Neighbours with the same numbers are updated together: a call for each of many short vectors would cost more than the vectors.
-    for group in parameters.chunk_by(|a, b| (a.decay, is_muons(a)) == (b.decay, is_muons(b))).filter(|group| !is_muons(&group[0])) {
-        let range = group[0].range.start..group[group.len() - 1].range.end;
-        device.adamw(params, grads, m, v, range, &how(group[0].decay));
+    for group in parameters.chunk_by(|a, b| (a.decay, is_muons(a)) == (b.decay, is_muons(b))) {
+        if is_muons(&group[0]) {
+            for p in group {
+                device.muon(params, grads, m, &At(p.range.clone()), (p.shape[0], p.shape[1]), &muon)?;
+            }
+        } else {
+            let range = group[0].range.start..group[group.len() - 1].range.end;
+            device.adamw(params, grads, m, v, range, &how(group[0].decay));
+        }
     }
-    if config.optimiser == Optimiser::Muon { muon::update(device, config, parameters, buffers, step, grad_scale) } else { Ok(()) }
+    Ok(())
 }
 
 /// x to the power n by squaring: the platform's `pow` may differ in the last bit.

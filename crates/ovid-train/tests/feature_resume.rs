@@ -199,11 +199,37 @@ fn another_runs_folder_is_refused_by_the_key_that_differs() {
     };
     check(TrainConfig { learning_rate: 1e-2, ..config.clone() }, "learning_rate: 0.03 there, 0.01 now");
     check(TrainConfig { weights: vec![2.0], ..config.clone() }, "data set");
+    check(TrainConfig { steps: 90, ..config.clone() }, "steps: 60 there, 90 now");
     // What does not decide what is learnt may change.
     finish(&TrainConfig { checkpoint_every: 7, ..config.clone() });
     let lock = std::fs::File::open(config.out.join(".lock")).unwrap();
     lock.lock().unwrap();
     check(config, "in use by another process");
+}
+
+#[test]
+fn a_run_of_open_length_can_be_made_longer_and_shorter() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = data(folder.path());
+    let open = |out: &str, steps, cooldown_steps| TrainConfig {
+        decay: ovid_train::Decay::Wsd,
+        cooldown_steps,
+        steps,
+        keep_checkpoints: 9,
+        ..config(&folder.path().join(out), data.clone())
+    };
+    let whole = open("a/run", 50, 10);
+    finish(&whole);
+    // Stopped at 37 of 90 steps, it is given another end.
+    let observer = CancelAfter(AtomicU64::new(0), 37 * whole.tokens_per_step());
+    run(&open("b/run", 90, 20), &mut Bigram::new(), &mut Recorder::default(), &observer, 1).unwrap();
+    let shorter = open("b/run", 50, 10);
+    finish(&shorter);
+    let params = |config: &TrainConfig| std::fs::read(config.out.join("model/params")).unwrap();
+    assert!(params(&whole) == params(&shorter));
+    // Now its decline has begun.
+    let error = run(&open("b/run", 90, 20), &mut Bigram::new(), &mut Recorder::default(), &Silent, 1).err().unwrap().to_string();
+    assert!(error.contains("steps: 50 there, 90 now"), "{error}");
 }
 
 #[test]
