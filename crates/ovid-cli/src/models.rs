@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ovid_bpe::Tokenizer;
+use ovid_io::gguf::Gguf;
 use ovid_io::hub::Hub;
-use ovid_io::{Observer, Silent, digest};
+use ovid_io::{Mapped, Observer, Silent, digest};
 use ovid_model::{Cpu, Gpt2};
 use serde::Serialize;
 
@@ -42,24 +43,63 @@ pub struct Identity {
 impl Loaded {
     /// Which model this is. Reads its files once more, so that it is asked for only where it is printed.
     pub fn identity(&self) -> Result<Identity, Failure> {
-        let Place::Path { name, path } = &self.place else { return Err(no_built_in()) };
-        if let Some(sha256) = self.sha256.get() {
-            return Ok(Identity { name: name.clone(), sha256: sha256.clone() });
-        }
-        let sha256 = digest::sha256_tree(path, &Silent)?;
-        Ok(Identity { name: name.clone(), sha256: self.sha256.get_or_init(|| sha256).clone() })
+        let sha256 = match self.sha256.get() {
+            Some(sha256) => sha256.clone(),
+            None => {
+                let sha256 = self.place.sha256(&Silent)?;
+                self.sha256.get_or_init(|| sha256).clone()
+            }
+        };
+        Ok(Identity { name: self.place.name().to_string(), sha256 })
     }
+}
+
+impl Place {
+    /// What the model is called.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::BuiltIn => ovid_mini::NAME,
+            Self::Path { name, .. } => name,
+        }
+    }
+
+    /// Of the file, or of the sorted `name sha256` lines of a folder.
+    pub fn sha256(&self, observer: &dyn Observer) -> Result<String, Failure> {
+        match self {
+            Self::BuiltIn => Ok(digest::sha256(ovid_mini::GGUF)),
+            Self::Path { path, .. } => Ok(digest::sha256_tree(path, observer)?),
+        }
+    }
+
+    /// The model alone.
+    pub fn model(&self, device: Cpu, observer: &dyn Observer) -> Result<Gpt2, Failure> {
+        match self {
+            Self::BuiltIn => Ok(Gpt2::from_gguf(&built_in()?, device, observer)?),
+            Self::Path { path, .. } => Ok(Gpt2::load(path, device, observer)?),
+        }
+    }
+
+    /// The tokenizer that lies with the model.
+    pub fn tokenizer(&self) -> Result<Tokenizer, Failure> {
+        match self {
+            Self::BuiltIn => Ok(Tokenizer::from_gguf(&built_in()?)?),
+            Self::Path { path, .. } => Ok(Tokenizer::load(path)?),
+        }
+    }
+}
+
+fn built_in() -> Result<Gguf, Failure> {
+    Ok(Gguf::new(Mapped::from_static(ovid_mini::NAME, ovid_mini::GGUF))?)
 }
 
 /// The chosen model on the chosen machine, with its tokenizer.
 pub fn load(choice: &ModelChoice, machine: &Machine, observer: &dyn Observer) -> Result<Loaded, Failure> {
-    let place = place(choice)?;
-    let Place::Path { path, .. } = &place else { return Err(no_built_in()) };
+    let place = place(choice.model.as_deref())?;
     let tokenizer = tokenizer(choice)?;
-    let model = Gpt2::load(path, device(machine)?, observer)?;
+    let model = place.model(device(machine)?, observer)?;
     let (known, scored) = (tokenizer.vocab_size(), model.config().vocab_size);
     if known > scored {
-        return Err(Failure::input(format!("the model '{}' has {scored} tokens but the tokenizer has {known}", path.display()))
+        return Err(Failure::input(format!("the model '{}' has {scored} tokens but the tokenizer has {known}", place.name()))
             .hint("the tokenizer is another model's; pass --tokenizer PATH"));
     }
     Ok(Loaded { model: Arc::new(model), tokenizer: Arc::new(tokenizer), place, sha256: OnceCell::new() })
@@ -70,19 +110,15 @@ pub fn tokenizer(choice: &ModelChoice) -> Result<Tokenizer, Failure> {
     if let Some(path) = &choice.tokenizer {
         return Ok(Tokenizer::load(&locate(&path.to_string_lossy())?)?);
     }
-    match place(choice)? {
-        Place::BuiltIn => Err(no_built_in()),
-        Place::Path { path, .. } => {
-            Tokenizer::load(&path).map_err(|e| Failure::from(e).hint("take the tokenizer from elsewhere with --tokenizer PATH"))
-        }
-    }
+    place(choice.model.as_deref())?.tokenizer().map_err(|e| e.hint("take the tokenizer from elsewhere with --tokenizer PATH"))
 }
 
 /// Where the chosen model lies.
-pub fn place(choice: &ModelChoice) -> Result<Place, Failure> {
-    match &choice.model {
+pub fn place(name: Option<&str>) -> Result<Place, Failure> {
+    match name {
         None => Ok(Place::BuiltIn),
-        Some(name) => Ok(Place::Path { name: name.clone(), path: locate(name)? }),
+        Some(name) if name == ovid_mini::NAME && !Path::new(name).exists() => Ok(Place::BuiltIn),
+        Some(name) => Ok(Place::Path { name: name.to_string(), path: locate(name)? }),
     }
 }
 
@@ -112,8 +148,4 @@ pub fn device(machine: &Machine) -> Result<Cpu, Failure> {
         None => Ok(Cpu::new(machine.threads())),
         Some(unit) => Cpu::with_unit(machine.threads(), unit).map_err(|e| Failure::input(format!("OVID_SIMD: {e}"))),
     }
-}
-
-fn no_built_in() -> Failure {
-    Failure::input("this build of ovid holds no built-in model").hint("pass --model FOLDER, a GGUF file, or a name fetched by `ovid pull`")
 }

@@ -1,23 +1,21 @@
 //! `ovid info`: what a model file holds.
 
 use clap::Args;
-use ovid_bpe::Tokenizer;
-use ovid_io::digest;
-use ovid_model::{Cpu, Gpt2};
+use ovid_model::Cpu;
 use serde::Serialize;
 
 use crate::failure::Failure;
 use crate::interrupt;
-use crate::models;
+use crate::models::{self, Place};
 use crate::output::{self, Voice};
 use crate::progress::Bar;
 
 /// Say what a model is: shape, parameters, tokenizer, digest
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  ovid info gpt2")]
+#[command(after_help = "Examples:\n  ovid info\n  ovid info gpt2")]
 pub struct Info {
-    /// A Hugging Face folder, a GGUF file, a TensorFlow checkpoint folder, or a fetched model's name
-    #[arg(required = true, value_name = "MODEL")]
+    /// A Hugging Face folder, a GGUF file, a TensorFlow checkpoint folder, or a fetched model's name; without any, the built-in model
+    #[arg(value_name = "MODEL")]
     models: Vec<String>,
 }
 
@@ -25,7 +23,8 @@ pub struct Info {
 #[derive(Serialize)]
 struct Facts {
     name: String,
-    path: String,
+    /// Null for the built-in model.
+    path: Option<String>,
     sha256: String,
     n_params: u64,
     n_layer: usize,
@@ -45,7 +44,8 @@ impl Info {
     /// Prints the facts of each model.
     pub fn run(self, voice: Voice) -> Result<(), Failure> {
         let _graceful = interrupt::graceful();
-        for name in self.models {
+        let names = if self.models.is_empty() { vec![ovid_mini::NAME.to_string()] } else { self.models };
+        for name in names {
             let facts = facts(name, voice)?;
             if voice.json { output::object(&facts)? } else { output::text(&table(&facts))? }
         }
@@ -54,14 +54,17 @@ impl Info {
 }
 
 fn facts(name: String, voice: Voice) -> Result<Facts, Failure> {
-    let path = models::locate(&name)?;
+    let place = models::place(Some(&name))?;
     let bar = Bar::new(voice);
-    let model = Gpt2::load(&path, Cpu::new(1), &bar)?;
-    let sha256 = digest::sha256_tree(&path, &bar)?;
+    let model = place.model(Cpu::new(1), &bar)?;
+    let sha256 = place.sha256(&bar)?;
     let config = model.config();
     Ok(Facts {
         name,
-        path: path.display().to_string(),
+        path: match &place {
+            Place::BuiltIn => None,
+            Place::Path { path, .. } => Some(path.display().to_string()),
+        },
         sha256,
         n_params: config.n_params() as u64,
         n_layer: config.n_layer,
@@ -72,7 +75,7 @@ fn facts(name: String, voice: Voice) -> Result<Facts, Failure> {
         bias: config.bias,
         tied_head: config.tie_word_embeddings,
         dtype: model.dtype().to_string(),
-        tokenizer_size: Tokenizer::load(&path).ok().map(|t| t.vocab_size()),
+        tokenizer_size: place.tokenizer().ok().map(|t| t.vocab_size()),
     })
 }
 
@@ -80,7 +83,7 @@ fn table(facts: &Facts) -> String {
     let yes = |b: bool| if b { "yes" } else { "no" }.to_string();
     let rows = [
         ("model", facts.name.clone()),
-        ("path", facts.path.clone()),
+        ("path", facts.path.clone().unwrap_or_else(|| "in the program".to_string())),
         ("sha256", facts.sha256.clone()),
         ("parameters", output::human_count(facts.n_params)),
         ("layers", facts.n_layer.to_string()),
