@@ -227,8 +227,8 @@ impl<B: Backend> TrainModel<B> {
         let Some((weights, transposed)) = &self.packed else {
             return bad("no parameters were set".to_owned());
         };
-        buffers.tape.dropout =
-            dropout.map(|key| DropoutSites { seed: key.seed, step: key.step, first_row: key.first_sequence * self.config.n_ctx as u64 });
+        // Rows are numbered through all sequences of the step, which are equally long: the masks are then the same however sequences are spread over calls.
+        buffers.tape.dropout = dropout.map(|key| DropoutSites { seed: key.seed, step: key.step, first_row: key.first_sequence * t as u64 });
         let a = &mut buffers.activations;
         let loss = match back {
             None => {
