@@ -4,9 +4,13 @@ use crate::gpt2::Activations;
 use crate::{Config, Cpu, Error};
 use ovid_kernels::backend::{Backend, Heads, KV_BLOCK};
 
-/// A sequence in a pool.
+/// A sequence in a pool. It means nothing after its sequence was released, also when another has taken the place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct SequenceId(pub(crate) usize);
+pub struct SequenceId {
+    pub(crate) slot: usize,
+    /// Sequences that had the slot before.
+    generation: u64,
+}
 
 /// One sequence: its blocks and its length.
 #[derive(Default)]
@@ -14,6 +18,7 @@ struct Sequence {
     blocks: Vec<u32>,
     len: usize,
     live: bool,
+    generation: u64,
 }
 
 /// Keys and values of many sequences, and the buffers of the calls that use them.
@@ -23,6 +28,8 @@ pub struct KvPool<B: Backend = Cpu> {
     sequences: Vec<Sequence>,
     free: Vec<u32>,
     n_blocks: usize,
+    /// Heads and size of one: a model of another shape would read between them.
+    shape: (usize, usize),
 }
 
 impl<B: Backend> KvPool<B> {
@@ -30,7 +37,21 @@ impl<B: Backend> KvPool<B> {
         let n_blocks = n_positions.div_ceil(KV_BLOCK);
         let heads = Heads { n_head: config.n_head, head_size: config.head_size(), scale: 1.0 };
         let layers = (0..n_layers).map(|_| dev.kv(&heads, n_blocks)).collect::<Result<_, _>>()?;
-        Ok(Self { layers, activations: None, sequences: Vec::new(), free: (0..n_blocks as u32).rev().collect(), n_blocks })
+        let shape = (config.n_head, config.head_size());
+        Ok(Self { layers, activations: None, sequences: Vec::new(), free: (0..n_blocks as u32).rev().collect(), n_blocks, shape })
+    }
+
+    /// Whether the cache was made for a model of this shape.
+    pub(crate) fn fits(&self, config: &Config) -> bool {
+        self.layers.len() == config.n_layer && self.shape == (config.n_head, config.head_size())
+    }
+
+    fn get(&self, id: SequenceId) -> Option<&Sequence> {
+        self.sequences.get(id.slot).filter(|s| s.live && s.generation == id.generation)
+    }
+
+    fn get_mut(&mut self, id: SequenceId) -> Option<&mut Sequence> {
+        self.sequences.get_mut(id.slot).filter(|s| s.live && s.generation == id.generation)
     }
 
     /// Begins an empty sequence.
@@ -39,31 +60,33 @@ impl<B: Backend> KvPool<B> {
             self.sequences.push(Sequence::default());
             self.sequences.len() - 1
         });
-        self.sequences[slot] = Sequence { live: true, ..Sequence::default() };
-        SequenceId(slot)
+        let generation = self.sequences[slot].generation + 1;
+        self.sequences[slot] = Sequence { live: true, generation, ..Sequence::default() };
+        SequenceId { slot, generation }
     }
 
     /// Ends a sequence and frees its blocks. A sequence that has ended already is left alone.
     pub fn release(&mut self, id: SequenceId) {
         self.truncate(id, 0);
-        if let Some(sequence) = self.sequences.get_mut(id.0) {
+        if let Some(sequence) = self.get_mut(id) {
             sequence.live = false;
         }
     }
 
     /// Forgets all positions from `len` on.
     pub fn truncate(&mut self, id: SequenceId, len: usize) {
-        if let Some(sequence) = self.sequences.get_mut(id.0)
+        if let Some(sequence) = self.get_mut(id)
             && len < sequence.len
         {
             sequence.len = len;
-            self.free.extend(sequence.blocks.drain(len.div_ceil(KV_BLOCK)..));
+            let freed = sequence.blocks.split_off(len.div_ceil(KV_BLOCK));
+            self.free.extend(freed);
         }
     }
 
     /// Positions of a sequence; 0 where it has ended.
     pub fn len(&self, id: SequenceId) -> usize {
-        self.sequences.get(id.0).map_or(0, |s| s.len)
+        self.get(id).map_or(0, |s| s.len)
     }
 
     /// Positions that no sequence holds.
@@ -77,11 +100,11 @@ impl<B: Backend> KvPool<B> {
     }
 
     pub(crate) fn is_live(&self, id: SequenceId) -> bool {
-        self.sequences.get(id.0).is_some_and(|s| s.live)
+        self.get(id).is_some()
     }
 
     pub(crate) fn blocks(&self, id: SequenceId) -> &[u32] {
-        &self.sequences[id.0].blocks
+        &self.sequences[id.slot].blocks
     }
 
     /// Lengthens sequences, each by its number of positions: all of them or none.
@@ -94,7 +117,7 @@ impl<B: Backend> KvPool<B> {
         for (id, n) in wanted {
             let more = more(self, *id, *n);
             let taken = self.free.split_off(self.free.len() - more);
-            let sequence = &mut self.sequences[id.0];
+            let sequence = &mut self.sequences[id.slot];
             sequence.blocks.extend(taken);
             sequence.len += n;
         }

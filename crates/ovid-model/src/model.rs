@@ -186,25 +186,25 @@ impl<B: Backend> Gpt2<B> {
 
     fn check(&self, batch: &[Segment<'_>], kv: &KvPool<B>, want: Want<'_>) -> Result<(), Error> {
         let bad = |cause: String| Err(Error::Batch(cause));
+        if !kv.fits(&self.config) {
+            return bad("the cache is of another model".to_owned());
+        }
         let mut seen = HashSet::new();
         for segment in batch {
             let id = segment.sequence;
             if !kv.is_live(id) || !seen.insert(id) {
-                return bad(format!("sequence {} is not in the pool, or stands in the batch twice", id.0));
+                return bad(format!("sequence {} is not in the pool, or stands in the batch twice", id.slot));
             }
             if segment.tokens.is_empty() {
-                return bad(format!("sequence {} has no tokens", id.0));
+                return bad(format!("sequence {} has no tokens", id.slot));
             }
             if let Some(token) = segment.tokens.iter().find(|t| **t as usize >= self.config.vocab_size) {
                 return bad(format!("token {token} is not in the vocabulary of {}", self.config.vocab_size));
             }
             let len = kv.len(id) + segment.tokens.len();
             if len > self.config.n_ctx {
-                return bad(format!("sequence {} would have {len} positions, and the context has {}", id.0, self.config.n_ctx));
+                return bad(format!("sequence {} would have {len} positions, and the context has {}", id.slot, self.config.n_ctx));
             }
-        }
-        if kv.layers.len() != self.config.n_layer {
-            return bad(format!("the cache is of a model with {} layers, not {}", kv.layers.len(), self.config.n_layer));
         }
         let n: usize = batch.iter().map(|s| s.tokens.len()).sum();
         match want {
