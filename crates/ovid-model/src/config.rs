@@ -137,6 +137,12 @@ impl Config {
                 return Err(bad(key, "Ovid's GPT-2 reads one text and no other input"));
             }
         }
+        if fields.get("quantization_config").is_some() {
+            return Err(bad("quantization_config", "weights are read as numbers or as GGUF's blocks, not in another program's packing"));
+        }
+        if fields.get("pruned_heads").is_some_and(|v| v.as_object().is_none_or(|heads| !heads.is_empty())) {
+            return Err(bad("pruned_heads", "every layer has all of its heads here"));
+        }
         let n_ctx = match fields.count("n_positions", None)? {
             Some(n) => Some(n),
             None => fields.count("n_ctx", None)?,
@@ -193,7 +199,19 @@ impl Config {
         if !self.n_embd.is_multiple_of(self.n_head) {
             return bad("n_head", format!("{} heads do not divide n_embd = {}", self.n_head, self.n_embd));
         }
+        if !(0.0..=1.0).contains(&self.layer_norm_epsilon) {
+            return bad("layer_norm_epsilon", format!("{} is no number from 0 to 1", self.layer_norm_epsilon));
+        }
         Ok(())
+    }
+
+    /// Refuses more layers than a file of `n_tensors` can hold, before a list of their parameters is made.
+    pub(crate) fn check_layers(&self, n_tensors: usize, path: &Path, key: &str) -> Result<(), Error> {
+        if self.n_layer <= n_tensors {
+            return Ok(());
+        }
+        let cause = format!("{} layers, and there are {n_tensors} tensors", self.n_layer);
+        Err(Error::Config { path: path.to_owned(), key: key.to_owned(), cause })
     }
 
     /// The text of a `config.json` that transformers reads.

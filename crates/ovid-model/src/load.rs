@@ -63,6 +63,10 @@ pub fn load_params(path: &Path, observer: &dyn Observer) -> Result<Params, Error
     let layout = Layout::new(&config);
     let mut values = Vec::new();
     let n = layout.n_params();
+    // A configuration is believed only when the file holds what it asks for.
+    for p in layout.parameters() {
+        source.tensor(&p.name, &p.shape)?;
+    }
     // Every parameter is at least half a byte of the file, so a file cannot make this larger than eight times itself.
     values.try_reserve_exact(n).map_err(|_| ovid_kernels::Error::OutOfMemory { what: "parameters", bytes: n.saturating_mul(4) })?;
     for (i, p) in layout.parameters().iter().enumerate() {
@@ -96,16 +100,20 @@ fn report(observer: &dyn Observer, done: usize, total: usize) -> Result<(), Erro
 
 /// Refuses weights that are not numbers: everything computed from them would be nonsense.
 fn check_finite(source: &dyn Source, stored: &Stored<'_>) -> Result<(), Error> {
+    if is_finite(stored.dtype, stored.data) { Ok(()) } else { Err(source.bad(&stored.name, "it holds NaN or infinity")) }
+}
+
+/// Whether all stored values (of blocks: all scales) are numbers.
+pub(crate) fn is_finite(dtype: Dtype, data: &[u8]) -> bool {
     let u16_at = |b: &[u8]| u16::from_le_bytes([b[0], b[1]]);
-    let bad = match stored.dtype {
-        Dtype::F32 => stored.data.chunks_exact(4).any(|b| u16_at(&b[2..]) & 0x7f80 == 0x7f80),
-        Dtype::F16 => stored.data.chunks_exact(2).any(|b| u16_at(b) & 0x7c00 == 0x7c00),
-        Dtype::BF16 => stored.data.chunks_exact(2).any(|b| u16_at(b) & 0x7f80 == 0x7f80),
-        Dtype::Q4K => stored.data.chunks_exact(144).any(|b| u16_at(b) & 0x7c00 == 0x7c00 || u16_at(&b[2..]) & 0x7c00 == 0x7c00),
-        Dtype::Q6K => stored.data.chunks_exact(210).any(|b| u16_at(&b[208..]) & 0x7c00 == 0x7c00),
-        dtype => stored.data.chunks_exact(dtype.block_bytes()).any(|b| u16_at(b) & 0x7c00 == 0x7c00),
-    };
-    if bad { Err(source.bad(&stored.name, "it holds NaN or infinity")) } else { Ok(()) }
+    !match dtype {
+        Dtype::F32 => data.chunks_exact(4).any(|b| u16_at(&b[2..]) & 0x7f80 == 0x7f80),
+        Dtype::F16 => data.chunks_exact(2).any(|b| u16_at(b) & 0x7c00 == 0x7c00),
+        Dtype::BF16 => data.chunks_exact(2).any(|b| u16_at(b) & 0x7f80 == 0x7f80),
+        Dtype::Q4K => data.chunks_exact(144).any(|b| u16_at(b) & 0x7c00 == 0x7c00 || u16_at(&b[2..]) & 0x7c00 == 0x7c00),
+        Dtype::Q6K => data.chunks_exact(210).any(|b| u16_at(&b[208..]) & 0x7c00 == 0x7c00),
+        dtype => data.chunks_exact(dtype.block_bytes()).any(|b| u16_at(b) & 0x7c00 == 0x7c00),
+    }
 }
 
 /// Packs every tensor for the device.

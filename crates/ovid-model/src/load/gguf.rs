@@ -57,10 +57,14 @@ fn config(file: &Gguf) -> Result<Config, Error> {
         config.layer_norm_epsilon = eps as f32;
     }
     config.tie_word_embeddings = file.tensor("output.weight").is_none();
-    let token = |key: &str| file.count(key).map(|n| n.and_then(|n| u32::try_from(n).ok()));
+    let token = |key: &str| -> Result<Option<u32>, Error> {
+        let id = |n| u32::try_from(n).map_err(|_| bad(key, format!("{n} is no token id")));
+        file.count(key)?.map(id).transpose()
+    };
     config.bos_token_id = token("tokenizer.ggml.bos_token_id")?;
     config.eos_token_id = token("tokenizer.ggml.eos_token_id")?;
     config.check(file.path())?;
+    config.check_layers(file.tensors().count(), file.path(), "gpt2.block_count")?;
     if file.get("gpt2.attention.scale").is_some() {
         return Err(bad("gpt2.attention.scale", "it would change the scores; llama.cpp's GPT-2 has no such key".to_owned()));
     }

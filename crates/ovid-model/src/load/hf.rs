@@ -17,6 +17,8 @@ impl HfFolder {
     pub fn open(path: &Path) -> Result<Self, Error> {
         let config = Config::from_hf(&path.join("config.json"))?;
         let tensors = SafeTensorsFolder::open(path)?;
+        let n_tensors = tensors.tensors().count();
+        config.check_layers(n_tensors, &path.join("config.json"), "n_layer")?;
         let has = |name: &str| tensors.tensor(name).map(|t| t.is_some());
         let prefix = if has("transformer.wte.weight")? { "transformer." } else { "" };
         let folder = Self { path: path.to_owned(), config, tensors, prefix };

@@ -46,7 +46,9 @@ impl TfFolder {
         };
         let config = Config::new(count("n_vocab")?, count("n_ctx")?, count("n_embd")?, count("n_layer")?, count("n_head")?);
         config.check(&hparams)?;
-        Ok(Self { path: path.to_owned(), config, bundle: TfBundle::open(path, observer)? })
+        let bundle = TfBundle::open(path, observer)?;
+        config.check_layers(bundle.names().count(), &hparams, "n_layer")?;
+        Ok(Self { path: path.to_owned(), config, bundle })
     }
 }
 
