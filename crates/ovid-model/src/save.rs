@@ -1,18 +1,19 @@
 //! Writing models: Hugging Face folders that transformers loads, and GGUF files that llama.cpp loads.
 
-use crate::load::{Params, gguf_name, is_embedding};
+use crate::load::{Params, gguf_name, is_embedding, is_finite};
 use crate::{Activation, Error, Layout};
 use ovid_io::gguf::{GgufWriter, Value};
 use ovid_io::safetensors::SafeTensorsWriter;
-use ovid_io::{Dtype, Observer, Progress, TensorSpec};
+use ovid_io::{Dtype, Observer, Place, Progress, TensorSpec};
 use ovid_kernels::quant;
 use std::path::Path;
 
 /// Writes `config.json` and `model.safetensors` (F32, F16 or BF16) into a folder, which is made. Tokenizer files are the tokenizer's to write.
 ///
 /// # Errors
-/// If a file cannot be written.
+/// If a file cannot be written, or a value does not fit into the type.
 pub fn save_hf(folder: &Path, params: &Params, dtype: Dtype, observer: &dyn Observer) -> Result<(), Error> {
+    check(folder, params, dtype, &[Dtype::F32, Dtype::F16, Dtype::BF16])?;
     std::fs::create_dir_all(folder).map_err(|e| ovid_io::Error::io(folder, "make the folder", e))?;
     let layout = Layout::new(&params.config);
     let mut tensors: Vec<(String, Vec<usize>, Option<std::ops::Range<usize>>)> = Vec::new();
@@ -29,7 +30,11 @@ pub fn save_hf(folder: &Path, params: &Params, dtype: Dtype, observer: &dyn Obse
     for (i, (name, shape, range)) in tensors.iter().enumerate() {
         let mut bytes = Vec::new();
         match range {
-            Some(range) => quant::quantise(dtype, &params.values[range.clone()], &mut bytes),
+            Some(range) => {
+                let values = &params.values[range.clone()];
+                quant::quantise(dtype, values, &mut bytes);
+                check_fit(folder, name, values, dtype, &bytes)?;
+            }
             None => bytes.resize(shape[0] * dtype.block_bytes(), 0),
         }
         out.append(name, &bytes)?;
@@ -44,9 +49,10 @@ pub fn save_hf(folder: &Path, params: &Params, dtype: Dtype, observer: &dyn Obse
 /// too, is `Q8_0`. Vectors and positions stay F32. `tokenizer` holds the tokenizer's keys.
 ///
 /// # Errors
-/// If the file cannot be written, or llama.cpp's GPT-2 could not compute the model.
+/// If the file cannot be written, a value does not fit into the type, or llama.cpp's GPT-2 could not compute the model.
 pub fn save_gguf(path: &Path, params: &Params, dtype: Dtype, tokenizer: &[(String, Value)], observer: &dyn Observer) -> Result<(), Error> {
     let config = &params.config;
+    check(path, params, dtype, &[Dtype::F32, Dtype::F16, Dtype::BF16, Dtype::Q8_0, Dtype::Q4_0])?;
     let unlike = |key: &str| Error::Config {
         path: path.to_owned(),
         key: key.to_owned(),
@@ -112,11 +118,35 @@ pub fn save_gguf(path: &Path, params: &Params, dtype: Dtype, tokenizer: &[(Strin
         } else {
             turn_and_quantise(spec.dtype, values, (p.shape[0], p.shape[1]), &mut bytes);
         }
+        check_fit(path, &spec.name, values, spec.dtype, &bytes)?;
         out.append(&spec.name, &bytes)?;
         report(observer, i, parameters.len())?;
     }
     out.finish()?;
     Ok(())
+}
+
+fn check(path: &Path, params: &Params, dtype: Dtype, known: &[Dtype]) -> Result<(), Error> {
+    let unwritable = |cause: String| Err(ovid_io::Error::unwritable(path, Place::Whole, cause).into());
+    params.config.check(path)?;
+    let (wanted, found) = (params.config.n_params(), params.values.len());
+    if found != wanted {
+        return unwritable(format!("{found} parameters, and the configuration asks for {wanted}"));
+    }
+    if !known.contains(&dtype) {
+        return unwritable(format!("{dtype} is not written here"));
+    }
+    Ok(())
+}
+
+/// A file with NaN or infinity in it would be refused when it is read: better say so before it takes the place of a good one.
+fn check_fit(path: &Path, tensor: &str, values: &[f32], dtype: Dtype, bytes: &[u8]) -> Result<(), Error> {
+    let cause = match (values.iter().all(|x| x.is_finite()), is_finite(dtype, bytes)) {
+        (true, true) => return Ok(()),
+        (true, false) => format!("a value is too great for {dtype}"),
+        (false, _) => "it holds NaN or infinity".to_owned(),
+    };
+    Err(Error::Tensor { path: path.to_owned(), tensor: tensor.to_owned(), cause })
 }
 
 /// A (`n_in`, `n_out`) matrix as rows of outputs.
