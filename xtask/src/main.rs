@@ -24,6 +24,7 @@ usage: cargo xtask NAME
 
   test     all checks, then all tests (what CI runs)
   check    all checks, no tests
+  docs     the output in the manual's pages, written anew
   audit    security advisories and licences with cargo-deny (needs the network)
   remake-mini STAGE    the built-in model again, from the corpus
 ";
@@ -33,6 +34,7 @@ fn main() -> ExitCode {
     let result = match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["test"] => check_and_test(true),
         ["check"] => check_and_test(false),
+        ["docs"] => Tree::open().and_then(|tree| suite::update_docs(&tree.root)),
         ["audit"] => audit::run(),
         ["remake-mini", ref rest @ ..] => Tree::open().and_then(|tree| mini::remake(&tree.root, rest)).map(|()| true),
         [] | ["help" | "--help" | "-h"] => {

@@ -31,6 +31,13 @@ pub fn run(root: &Path, counts: &mut Counts) -> Result<bool> {
     Ok(status.success() && counts.failed == 0 && counts.passed > 0)
 }
 
+/// Writes the output in the manual's pages anew.
+pub fn update_docs(root: &Path) -> Result<bool> {
+    let mut command = cargo(root);
+    command.args(["test", "--quiet", "--package", "ovid-cli", "--test", "docs"]).env("OVID_UPDATE_DOCS", "1");
+    Ok(command.status().context("cannot start cargo")?.success())
+}
+
 impl Counts {
     /// Adds a line such as `test result: ok. 3 passed; 0 failed; 1 ignored; …`; other lines count nothing.
     fn add(&mut self, line: &str) {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ovid_bpe::Tokenizer;
+use ovid_io::atomic::write_atomic;
 use ovid_io::gguf::Gguf;
 use ovid_io::hub::Hub;
 use ovid_io::{Mapped, Observer, Silent, digest};
@@ -77,6 +78,17 @@ impl Place {
             Self::BuiltIn => Ok(Gpt2::from_gguf(&built_in()?, device, observer)?),
             Self::Path { path, .. } => Ok(Gpt2::load(path, device, observer)?),
         }
+    }
+
+    /// The model as a file or folder, for what reads no memory: the built-in one is written into `folder`.
+    pub fn on_disk(&self, folder: &Path) -> Result<PathBuf, Failure> {
+        let Self::Path { path, .. } = self else {
+            let path = folder.join(ovid_mini::NAME).with_extension("gguf");
+            std::fs::create_dir_all(folder).map_err(|e| ovid_io::Error::io(folder, "make", e))?;
+            write_atomic(&path, |out| std::io::Write::write_all(out, ovid_mini::GGUF))?;
+            return Ok(path);
+        };
+        Ok(path.clone())
     }
 
     /// The tokenizer that lies with the model.

@@ -18,7 +18,7 @@ use crate::progress::Bar;
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  ovid convert gpt2 -o gpt2.Q8_0.gguf --dtype q8_0\n  ovid convert models/124M -o gpt2-from-tensorflow")]
 pub struct Convert {
-    /// A Hugging Face folder, a GGUF file, a TensorFlow checkpoint folder, or a fetched model's name
+    /// A Hugging Face folder, a GGUF file, a TensorFlow checkpoint folder, or a fetched model's name; ovid-mini is the built-in one
     #[arg(value_name = "MODEL")]
     from: String,
     /// What to write: a GGUF file where the name ends in .gguf, else a Hugging Face folder
@@ -72,7 +72,8 @@ impl Convert {
         if to_gguf && !self.force && self.out.exists() {
             return Err(Failure::input(format!("'{}' is there already", self.out.display())).hint("replace it with --force"));
         }
-        let path = models::locate(&self.from)?;
+        let written = tempfile::tempdir().map_err(|e| ovid_io::Error::io(&std::env::temp_dir(), "write", e))?;
+        let path = models::place(Some(&self.from))?.on_disk(written.path())?;
         let params = load_params(&path, &bar)?;
         let tokenizer = self.tokenizer(&path)?;
         if tokenizer.is_none() {

@@ -2,6 +2,8 @@
 
 mod flags;
 
+use std::path::PathBuf;
+
 use clap::Args;
 use ovid_io::Observer;
 use ovid_train::metrics::Row;
@@ -42,9 +44,13 @@ impl Train {
             gentle.extend(table);
             table = gentle;
         }
+        let out = table.get("out").and_then(toml::Value::as_str).map_or_else(|| TrainConfig::default().out, PathBuf::from);
+        if !table.contains_key("from") && !table.contains_key("tokenizer") && table.contains_key("text") {
+            table.insert("tokenizer".into(), ovid_mini::NAME.into());
+        }
         for key in ["from", "tokenizer"] {
             if let Some(toml::Value::String(name)) = table.get(key) {
-                let path = models::locate(name)?;
+                let path = models::place(Some(name))?.on_disk(&out)?;
                 table.insert(key.to_string(), path.to_string_lossy().into_owned().into());
             }
         }
