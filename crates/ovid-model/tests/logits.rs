@@ -2,28 +2,9 @@
 
 mod common;
 
-use common::{Fixture, fixtures};
+use common::{Fixture, fixtures, greatest_difference, logits_in_pieces as logits};
 use ovid_io::Silent;
 use ovid_model::{Cpu, Gpt2, Output, Segment, Unit, Want};
-
-/// All logits of a sequence, fed in pieces of the given lengths (the last piece takes the rest).
-fn logits(model: &Gpt2, ids: &[u32], piece: usize) -> Vec<f32> {
-    let mut kv = model.kv_pool(ids.len()).unwrap();
-    let sequence = kv.sequence();
-    let mut all = Vec::new();
-    for tokens in ids.chunks(piece) {
-        match model.forward(&[Segment { sequence, tokens }], &mut kv, Want::AllLogits).unwrap() {
-            Output::Logits { values, .. } => all.extend(values),
-            other => panic!("{other:?}"),
-        }
-    }
-    all
-}
-
-fn greatest_difference(a: &[f32], b: &[f32]) -> f32 {
-    assert_eq!(a.len(), b.len());
-    a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, |m, d| if d > m || d.is_nan() { d } else { m })
-}
 
 #[test]
 fn logits_are_those_of_transformers() {

@@ -1,6 +1,9 @@
 //! Reading of fixtures, by the `safetensors` crate: Ovid's own reader takes no integers.
 #![allow(dead_code, reason = "each test program uses a part")]
 
+use ovid_io::{Dtype, Silent};
+use ovid_model::{Config, Gpt2, Layout, Output, Params, Segment, Want, load_params, save_hf};
+use ovid_stats::Draws;
 use safetensors::SafeTensors;
 use std::path::{Path, PathBuf};
 
@@ -34,9 +37,72 @@ impl Fixture {
     }
 }
 
+pub fn fixture(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(path)
+}
+
 pub fn fixtures(kind: &str) -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(kind);
+    let folder = fixture(kind);
     let mut folders: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()).filter(|p| p.is_dir()).collect();
     folders.sort();
     folders
+}
+
+/// All logits of a sequence, fed in pieces of the given lengths (the last piece takes the rest).
+pub fn logits_in_pieces(model: &Gpt2, ids: &[u32], piece: usize) -> Vec<f32> {
+    let mut kv = model.kv_pool(ids.len()).unwrap();
+    let sequence = kv.sequence();
+    let mut all = Vec::new();
+    for tokens in ids.chunks(piece) {
+        match model.forward(&[Segment { sequence, tokens }], &mut kv, Want::AllLogits).unwrap() {
+            Output::Logits { values, .. } => all.extend(values),
+            other => panic!("{other:?}"),
+        }
+    }
+    all
+}
+
+/// All logits of a sequence, fed at once.
+pub fn logits(model: &Gpt2, ids: &[u32]) -> Vec<f32> {
+    logits_in_pieces(model, ids, ids.len())
+}
+
+pub fn greatest_difference(a: &[f32], b: &[f32]) -> f32 {
+    assert_eq!(a.len(), b.len());
+    a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, |m, d| if d > m || d.is_nan() { d } else { m })
+}
+
+pub fn same_bits(a: &[f32], b: &[f32]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.to_bits() == b.to_bits())
+}
+
+/// A small configuration in which every number is another.
+pub fn small_config() -> Config {
+    Config { n_inner: 28, ..Config::new(37, 21, 12, 2, 3) }
+}
+
+/// Parameters at which errors show: gains away from 1, biases away from 0, logits of some size.
+pub fn random_params(config: &Config, seed: u64) -> Params {
+    let draws = Draws::new(seed, 0);
+    let layout = Layout::new(config);
+    let mut values = vec![0f32; layout.n_params()];
+    for p in layout.parameters() {
+        let norm_gain = p.name.contains("ln_") && p.name.ends_with(".weight");
+        for i in p.range.clone() {
+            let x = draws.normal_at(i as u64) as f32;
+            values[i] = if norm_gain { 1.0 + 0.5 * x } else { 0.4 * x };
+        }
+    }
+    Params { config: config.clone(), values }
+}
+
+pub fn params_of(folder: &Path) -> Params {
+    load_params(folder, &Silent).unwrap()
+}
+
+/// A Hugging Face folder of parameters, in F32.
+pub fn saved(params: &Params) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    save_hf(folder.path(), params, Dtype::F32, &Silent).unwrap();
+    folder
 }
