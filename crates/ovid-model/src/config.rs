@@ -294,9 +294,10 @@ impl Fields<'_> {
             .transpose()
     }
 
-    fn number(&self, key: &str, default: f32, max: f64) -> Result<f32, Error> {
-        self.get(key).map_or(Ok(default), |v| match v.as_f64() {
-            Some(x) if (0.0..=max).contains(&x) => Ok(x as f32),
+    /// Held against the bound as the f32 that it becomes: what was read is written, and then read again.
+    fn number(&self, key: &str, default: f32, max: f32) -> Result<f32, Error> {
+        self.get(key).map_or(Ok(default), |v| match v.as_f64().map(|x| x as f32) {
+            Some(x) if (0.0..=max).contains(&x) => Ok(x),
             _ => Err(self.bad(key, format!("{v} is no number from 0 to {max}"))),
         })
     }

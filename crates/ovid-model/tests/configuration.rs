@@ -169,7 +169,8 @@ fn what_is_written_reads_back() {
         eos_token_id: Some(5),
         ..Config::new(11, 3, 6, 2, 3)
     };
-    for config in [odd, Config::preset("gpt2").unwrap(), Config { activation: Activation::Gelu, ..Config::new(5, 4, 2, 1, 1) }] {
+    let edge = Config { embd_pdrop: 0.999, layer_norm_epsilon: 1.0, initializer_range: 1e3, ..Config::new(5, 4, 2, 1, 1) };
+    for config in [odd, edge, Config::preset("gpt2").unwrap(), Config { activation: Activation::Gelu, ..Config::new(5, 4, 2, 1, 1) }] {
         assert_eq!(read(&config.to_json()).unwrap(), config);
     }
 }
