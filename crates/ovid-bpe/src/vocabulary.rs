@@ -10,6 +10,8 @@ use crate::special::{Added, AddedToken};
 
 /// More tokens or merges than this are refused before anything is allocated for them.
 pub(crate) const MAX_TOKENS: usize = 1 << 22;
+/// Each added token is looked for on its own, so that a text costs as many readings as there are.
+const MAX_ADDED: usize = 4096;
 /// GPT-2's one special token.
 pub(crate) const END_OF_TEXT: &str = "<|endoftext|>";
 const NONE: u32 = u32::MAX;
@@ -55,6 +57,9 @@ pub(crate) fn shown(text: &str) -> String {
 
 impl Parts<'_> {
     pub(crate) fn build(self) -> Result<Tokenizer, Defect> {
+        if self.added.len() > MAX_ADDED {
+            return Err(Defect::Tokens(format!("{} added tokens, more than the {MAX_ADDED} that are read", self.added.len())));
+        }
         let order = self.order().map_err(Defect::Tokens)?;
         let (mut bytes, mut ends) = (Vec::new(), Vec::with_capacity(order.len()));
         let mut ids: Map<&str, u32> = Map::with_capacity_and_hasher(order.len(), foldhash::fast::RandomState::default());

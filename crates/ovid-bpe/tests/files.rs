@@ -143,6 +143,8 @@ fn faults_of_vocab_json() {
     check(name, |s| s.replace("\"a\":64", "\"a\":-1"), "*/vocab.json: line 1 column 447: invalid value: integer `-1`, expected u32");
     check(name, |s| s.replace("\"low\":", "\"l w\":"), r#"*/vocab.json: tokens: token "l w" (id 257) has ' ', which stands for no byte"#);
     check("added_tokens.json", |_| r#"{"a": 3}"#.into(), r#"*/added_tokens.json: token "a": id 3, but 64 in */vocab.json"#);
+    let many = || (0..4097).map(|i| format!("\"<{i}>\": {}", 264 + i)).collect::<Vec<_>>().join(",");
+    check("added_tokens.json", |_| format!("{{{}}}", many()), "*/vocab.json: tokens: 4098 added tokens, more than the 4096 that are read");
     check("special_tokens_map.json", |_| "[]".into(), "*/special_tokens_map.json: file: no JSON object");
 }
 
