@@ -66,8 +66,8 @@ fn check_and_test(with_tests: bool) -> anyhow::Result<bool> {
     stages.check("layout", layout::check);
     stages.check("unsafe", unsafety::check);
     stages.check("licences", licences::check);
-    stages.cargo("lints", &["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"]);
-    stages.cargo_with("docs", &["doc", "--workspace", "--no-deps", "--quiet"], &[("RUSTDOCFLAGS", "-D warnings")]);
+    stages.cargo("lints", &["clippy", "--workspace", "--all-targets", "--keep-going", "--quiet", "--", "-D", "warnings"]);
+    stages.cargo_with("docs", &["doc", "--workspace", "--no-deps", "--keep-going", "--quiet"], &[("RUSTDOCFLAGS", "-D warnings")]);
     let counts = with_tests.then(|| stages.tests("tests"));
     Ok(stages.finish(counts))
 }

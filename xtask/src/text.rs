@@ -55,7 +55,7 @@ pub fn check(tree: &Tree) -> Result<Vec<String>> {
         let prose = matches!(Path::new(file).extension().and_then(|e| e.to_str()), Some("rs" | "md" | "py" | "sh"));
         let mut fenced = false;
         for (n, line) in text.lines().enumerate() {
-            fenced ^= line.trim_start().starts_with("```");
+            fenced ^= line.trim_start().trim_start_matches(['/', '!']).trim_start().starts_with("```");
             let place = format!("{file}:{}", n + 1);
             if line.contains('\r') || line.contains('\t') {
                 faults.push(format!("{place}: a tab or carriage return"));

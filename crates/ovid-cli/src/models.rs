@@ -44,13 +44,10 @@ pub struct Identity {
 impl Loaded {
     /// Which model this is. Reads its files once more, so that it is asked for only where it is printed.
     pub fn identity(&self) -> Result<Identity, Failure> {
-        let sha256 = match self.sha256.get() {
-            Some(sha256) => sha256.clone(),
-            None => {
-                let sha256 = self.place.sha256(&Silent)?;
-                self.sha256.get_or_init(|| sha256).clone()
-            }
-        };
+        if self.sha256.get().is_none() {
+            let _ = self.sha256.set(self.place.sha256(&Silent)?);
+        }
+        let sha256 = self.sha256.get().cloned().unwrap_or_default();
         Ok(Identity { name: self.place.name().to_string(), sha256 })
     }
 }

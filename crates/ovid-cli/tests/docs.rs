@@ -1,4 +1,4 @@
-//! The manual shows what the program prints: every ```console block of `docs/` and the README is run, and its output compared.
+//! The manual shows what the program prints: every `console` block of `docs/` and the README is run, and its output compared.
 //!
 //! Each page has a folder of its own with `play.txt` in it. `$ command` lines go to `sh`; the lines behind them are its stdout and stderr; `[..]` stands for what differs from run to run.
 //! `OVID_UPDATE_DOCS=1 cargo test -p ovid-cli --test docs` (or `cargo xtask docs`) writes the pages anew.
@@ -57,11 +57,11 @@ fn rerun(page: &str) -> String {
             }
             let mut old = Vec::new();
             while let Some(line) = lines.next_if(|l| *l != "```" && !l.starts_with("$ ")) {
-                old.push(line);
+                old.push(format!("{line}\n"));
             }
             let printed = output(&command, folder.path());
-            let same = printed.lines().count() == old.len() && printed.lines().zip(&old).all(|(a, b)| matches(a, b));
-            new.push_str(&if same { old.iter().map(|l| format!("{l}\n")).collect::<String>() } else { printed });
+            let same = printed.lines().count() == old.len() && printed.lines().zip(&old).all(|(a, b)| matches(a, b.trim_end_matches('\n')));
+            new.push_str(&if same { old.concat() } else { printed });
         }
     }
     new

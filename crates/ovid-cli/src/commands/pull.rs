@@ -20,7 +20,7 @@ pub struct Pull {
     /// gpt2, gpt2-medium, gpt2-large, gpt2-xl, or OWNER/NAME of any GPT-2 on the hub
     #[arg(required = true, value_name = "NAME")]
     names: Vec<String>,
-    /// The hub's address [default: HF_ENDPOINT, else https://huggingface.co]
+    /// The hub's address [default: HF_ENDPOINT, else the public hub]
     #[arg(long, value_name = "URL")]
     endpoint: Option<String>,
     /// The cache's folder [default: HF_HUB_CACHE, else HF_HOME/hub, else ~/.cache/huggingface/hub]
