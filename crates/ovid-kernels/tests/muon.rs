@@ -23,7 +23,9 @@ fn turned(a: &[f64], rows: usize, columns: usize) -> Vec<f64> {
 fn reference(params: &[f32], grads: &[f32], (n_in, n_out): (usize, usize), how: &Muon) -> Vec<f64> {
     let mut x: Vec<f64> = grads.iter().map(|g| f64::from(*g) * f64::from(how.grad_scale) * (1.0 + f64::from(how.momentum))).collect();
     let norm = x.iter().map(|x| x * x).sum::<f64>().sqrt();
-    x.iter_mut().for_each(|x| *x /= norm + 1e-7);
+    for x in &mut x {
+        *x /= norm + 1e-7;
+    }
     let (r, c) = (n_in.min(n_out), n_in.max(n_out));
     if n_in > n_out {
         x = turned(&x, n_in, n_out);
@@ -33,7 +35,9 @@ fn reference(params: &[f32], grads: &[f32], (n_in, n_out): (usize, usize), how: 
         let ss = multiply(&s, &s, r, r, r);
         let poly: Vec<f64> = s.iter().zip(&ss).map(|(s, ss)| -4.7750 * s + 2.0315 * ss).collect();
         let more = multiply(&poly, &x, r, r, c);
-        x.iter_mut().zip(more).for_each(|(x, y)| *x = 3.4445 * *x + y);
+        for (x, y) in x.iter_mut().zip(more) {
+            *x = 3.4445 * *x + y;
+        }
     }
     if n_in > n_out {
         x = turned(&x, r, c);

@@ -33,7 +33,9 @@ impl Cpu {
             *x = m.mul_add(how.momentum, g);
         }
         let norm = elementwise::sum_of_squares(self.unit, &self.pool, &x, 0..n).sqrt() as f32;
-        x[..n].iter_mut().for_each(|x| *x /= norm + 1e-7);
+        for x in &mut x[..n] {
+            *x /= norm + 1e-7;
+        }
         // The iteration squares the shorter side.
         let wide = n_in <= n_out;
         if !wide {
@@ -68,7 +70,9 @@ impl Cpu {
                 *x = x.mul_add(A, *y);
             }
         }
-        [s, poly, next].into_iter().for_each(|b| self.scratch.give_back(b));
+        for buffer in [s, poly, next] {
+            self.scratch.give_back(buffer);
+        }
         Ok(())
     }
 
