@@ -41,7 +41,19 @@ pub(super) const TOKENIZER_JSON: Target = Target {
         Tokenizer::from_tokenizer_json(Path::new("fuzz"), text).inspect(works).is_ok()
     },
     mend: leave,
-    words: &["\"merges\":[", "\"vocab\":{", "\"added_tokens\":[", "\"content\":\"", "\"id\":", "\"special\":false", "[\"l\",\"o\"]", "null", "4294967295", "Ġ", "\\u0120"],
+    words: &[
+        "\"merges\":[",
+        "\"vocab\":{",
+        "\"added_tokens\":[",
+        "\"content\":\"",
+        "\"id\":",
+        "\"special\":false",
+        "[\"l\",\"o\"]",
+        "null",
+        "4294967295",
+        "Ġ",
+        "\\u0120",
+    ],
 };
 
 pub(super) const VOCAB_AND_MERGES: Target = Target {
@@ -60,7 +72,9 @@ pub(super) const GGUF_VOCABULARY: Target = Target {
     seeds: || {
         let path = std::env::temp_dir().join(format!("ovid-fuzz-gguf-vocabulary-{}", std::process::id()));
         let metadata: Vec<(String, Value)> = small().gguf_metadata();
-        GgufWriter::create(&path, &metadata, &[]).and_then(GgufWriter::finish).expect("a seed can be written to the folder for temporary files");
+        GgufWriter::create(&path, &metadata, &[])
+            .and_then(GgufWriter::finish)
+            .expect("a seed can be written to the folder for temporary files");
         let bytes = std::fs::read(&path).expect("what was written can be read");
         std::fs::remove_file(&path).expect("what was written can be removed");
         vec![bytes]
@@ -70,5 +84,13 @@ pub(super) const GGUF_VOCABULARY: Target = Target {
         Tokenizer::from_gguf(&gguf).inspect(works).is_ok()
     },
     mend: leave,
-    words: &["tokenizer.ggml.tokens", "tokenizer.ggml.merges", "tokenizer.ggml.token_type", "tokenizer.ggml.eos_token_id", "gpt2", "gpt-2", "l o"],
+    words: &[
+        "tokenizer.ggml.tokens",
+        "tokenizer.ggml.merges",
+        "tokenizer.ggml.token_type",
+        "tokenizer.ggml.eos_token_id",
+        "gpt2",
+        "gpt-2",
+        "l o",
+    ],
 };
