@@ -36,7 +36,7 @@ fn main() -> ExitCode {
         ["check"] => check_and_test(false),
         ["docs"] => Tree::open().and_then(|tree| suite::update_docs(&tree.root)),
         ["audit"] => audit::run(),
-        ["remake-mini", ref rest @ ..] => Tree::open().and_then(|tree| mini::remake(&tree.root, rest)).map(|()| true),
+        ["remake-mini", ref rest @ ..] => remake_mini(rest),
         [] | ["help" | "--help" | "-h"] => {
             print!("{HELP}");
             return ExitCode::SUCCESS;
@@ -54,6 +54,13 @@ fn main() -> ExitCode {
             ExitCode::from(3)
         }
     }
+}
+
+/// The built-in model again, and with it what the manual shows of it.
+fn remake_mini(stage: &[&str]) -> anyhow::Result<bool> {
+    let tree = Tree::open()?;
+    mini::remake(&tree.root, stage)?;
+    if matches!(stage, ["convert" | "card" | "all"]) { suite::update_docs(&tree.root) } else { Ok(true) }
 }
 
 /// All checks, and all tests where `tests` says so. `Ok(false)` where one failed.

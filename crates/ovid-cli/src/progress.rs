@@ -1,9 +1,10 @@
 //! The observer of the command line: a bar on stderr, notes above it, and Ctrl-C as the wish to stop.
 
+use std::fmt;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{HumanCount, ProgressBar, ProgressState, ProgressStyle};
 use ovid_io::{Observer, Progress};
 
 use crate::interrupt;
@@ -72,13 +73,17 @@ impl Drop for Bar {
 fn new_bar(progress: &Progress<'_>) -> ProgressBar {
     let (done, rate) = match progress.unit {
         "bytes" => ("{binary_bytes}/{binary_total_bytes}", "{binary_bytes_per_sec}"),
-        _ => ("{human_pos}/{human_len} {prefix}", "{per_sec}"),
+        _ => ("{human_pos}/{human_len} {prefix}", "{rate}/s"),
     };
     let (bar, template) = match progress.total {
         Some(total) => (ProgressBar::new(total), format!("{{msg}} {{wide_bar}} {done}, {rate}, {{eta}} left")),
         None => (ProgressBar::new_spinner(), format!("{{msg}} {{spinner}} {}, {rate}", done.split('/').next().unwrap_or(done))),
     };
     let style = ProgressStyle::with_template(&template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    let rate = |state: &ProgressState, out: &mut dyn fmt::Write| {
+        let _ = write!(out, "{}", HumanCount(state.per_sec() as u64));
+    };
+    let style = style.with_key("rate", rate);
     let bar = bar.with_style(style).with_message(progress.stage.to_string()).with_prefix(progress.unit.to_string());
     bar.enable_steady_tick(Duration::from_millis(500));
     bar
