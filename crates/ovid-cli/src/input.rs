@@ -3,28 +3,50 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use ovid_io::documents::{Documents, Limits};
+use ovid_io::documents::{Documents, Form, Limits};
 
 use crate::failure::Failure;
 
 /// Texts as bytes, each read when it is asked for.
 type Texts = Box<dyn Iterator<Item = Result<Vec<u8>, Failure>>>;
 
+/// What becomes of the newline that `echo` and editors put at the end of a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LastNewline {
+    /// It is part of the text.
+    Kept,
+    /// One is cut off, where the text is standard input or a plain file: who continues a text goes on in its last line.
+    Cut,
+}
+
+impl LastNewline {
+    fn of(self, mut text: Vec<u8>) -> Vec<u8> {
+        if self == Self::Cut && text.ends_with(b"\n") {
+            text.pop();
+        }
+        text
+    }
+}
+
 /// The texts, one after the other: those typed, else those of the files, else standard input as one.
-pub fn texts(typed: Vec<String>, files: &[PathBuf]) -> Result<Texts, Failure> {
+pub fn texts(typed: Vec<String>, files: &[PathBuf], newline: LastNewline) -> Result<Texts, Failure> {
     if !typed.is_empty() {
         return Ok(Box::new(typed.into_iter().map(|t| Ok(t.into_bytes()))));
     }
     if files.is_empty() {
-        return Ok(Box::new(std::iter::once(stdin())));
+        return Ok(Box::new(std::iter::once(stdin().map(|t| newline.of(t)))));
     }
     let mut all: Vec<Texts> = Vec::new();
     for file in files {
         if file == Path::new("-") {
-            all.push(Box::new(std::iter::once_with(stdin)));
+            all.push(Box::new(std::iter::once_with(move || stdin().map(|t| newline.of(t)))));
         } else {
             let documents = Documents::open(std::slice::from_ref(file), Limits::default())?;
-            all.push(Box::new(documents.map(|d| Ok(d?.text.into_bytes()))));
+            all.push(Box::new(documents.map(move |document| {
+                let document = document?;
+                let newline = if Form::of(&document.file) == Form::Text { newline } else { LastNewline::Kept };
+                Ok(newline.of(document.text.into_bytes()))
+            })));
         }
     }
     Ok(Box::new(all.into_iter().flatten()))

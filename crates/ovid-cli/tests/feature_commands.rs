@@ -74,7 +74,7 @@ fn prompts_come_from_stdin_and_files() {
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    child.stdin.take().unwrap().write_all(b"The old").unwrap();
+    child.stdin.take().unwrap().write_all(b"The old\n").unwrap();
     let piped = String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap();
     assert_eq!(piped, ok(&["generate", "--model", &model_arg(), "--seed", "2", "-l", "4", "The old"]));
     let file = model().join("prompts.jsonl");
@@ -97,6 +97,7 @@ fn score_agrees_with_generate() {
     let people = ok(&["score", "--model", &model, "--tokens", "--text", "So it goes."]);
     assert!(people.contains("perplexity") && people.contains("\"So\"") || people.contains("\"S\""), "{people}");
     let file = crate::model().join("text.txt").to_string_lossy().into_owned();
+    assert_eq!(ok(&["score", "--model", &model, "--text", ""]), "nothing to score\n");
     let place = &json(&ok(&["score", "--model", &model, "--json", &file]))[0];
     assert_eq!((place["file"].as_str().unwrap(), &place["line"]), (&file[..], &serde_json::json!(1)));
 }

@@ -92,9 +92,13 @@ impl Score {
             (Some(file), _) => format!("{file}: "),
             (None, _) => String::new(),
         };
-        let of = |x: Option<f64>| x.map_or_else(|| "no".to_string(), |x| format!("{x:.4}"));
-        let (n, perplexity, bits) = (document.n_scored, of(document.perplexity), of(document.bits_per_byte));
-        let _ = writeln!(text, "{place}{} tokens scored, perplexity {perplexity}, {bits} bits per byte", output::human_count(n as u64));
+        let n = output::human_count(document.n_scored as u64);
+        let _ = match (document.perplexity, document.bits_per_byte) {
+            (Some(perplexity), Some(bits)) => {
+                writeln!(text, "{place}{n} tokens scored, perplexity {perplexity:.4}, {bits:.4} bits per byte")
+            }
+            _ => writeln!(text, "{place}nothing to score"),
+        };
         text
     }
 }

@@ -10,7 +10,7 @@ use ovid_generate::Request;
 
 use crate::arguments::{Machine, ModelChoice};
 use crate::failure::Failure;
-use crate::input;
+use crate::input::{self, LastNewline};
 use crate::interrupt;
 use crate::machine;
 use crate::models::{self, Loaded};
@@ -68,7 +68,7 @@ impl Generate {
         let seed = machine::seed(self.seed, voice)?;
         let mut show =
             Show { voice, loaded: &loaded, no_prompt: self.no_prompt, headed: self.samples.get() > 1 || !self.file.is_empty(), n_shown: 0 };
-        for prompt in input::texts(self.prompt.map(|p| vec![p]).unwrap_or_default(), &self.file)? {
+        for prompt in input::texts(self.prompt.map(|p| vec![p]).unwrap_or_default(), &self.file, LastNewline::Cut)? {
             let prompt = prompt?;
             let request = Request {
                 prompt: loaded.tokenizer.encode(&prompt),

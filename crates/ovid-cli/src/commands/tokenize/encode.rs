@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::arguments::ModelChoice;
 use crate::failure::Failure;
-use crate::input;
+use crate::input::{self, LastNewline};
 use crate::models;
 use crate::output::{self, Voice};
 
@@ -61,7 +61,7 @@ impl Encode {
             Special::Allow => SpecialPolicy::Allow,
             Special::Refuse => SpecialPolicy::Refuse,
         };
-        for text in input::texts(self.text, &self.file)? {
+        for text in input::texts(self.text, &self.file, LastNewline::Kept)? {
             let encoding = tokenizer.encode_offsets(&text?, policy)?;
             if voice.json {
                 output::object(&Encoded { ids: encoding.ids, offsets: encoding.offsets })?;
