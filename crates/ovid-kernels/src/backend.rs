@@ -173,7 +173,7 @@ pub trait Backend: Send + Sync {
     /// Room for `n_blocks` blocks of keys and values.
     fn kv(&self, heads: &Heads, n_blocks: usize) -> Result<Self::Kv, Error>;
 
-    /// `out` (N, C) = wte[token] + wpe[position]; `wpe` is (context, C).
+    /// `out` (N, C) = `wte[token] + wpe[position]`; `wpe` is (context, C).
     fn embed(&self, wte: &Self::Weight, wpe: &Self::Buf, tokens: &[u32], positions: &[u32], out: &mut Self::Buf);
     /// `out` (N, C) = layer norm of `x` (Ba et al. 2016), times `gain`, plus `bias`.
     fn layer_norm(&self, x: &Self::Buf, n_rows: usize, gain: &Self::Buf, bias: Option<&Self::Buf>, eps: f32, out: &mut Self::Buf);

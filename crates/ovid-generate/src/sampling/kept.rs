@@ -47,7 +47,7 @@ impl Kept {
 
     /// The token at which the running sum of probabilities, over ascending ids, first exceeds `unit` (in [0, 1)).
     ///
-    /// The sum runs over groups of 256 tokens, each added up by itself in the order of [`math::sum`], then inside the group that crosses.
+    /// The sum runs over groups of 256 tokens, each added up by itself in the order of `math::sum`, then inside the group that crosses.
     pub fn choose(&self, unit: f64) -> u32 {
         const GROUP: usize = 256;
         let wanted = unit * self.total;
