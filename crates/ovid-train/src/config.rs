@@ -278,6 +278,11 @@ impl TrainConfig {
             }
         };
         table.extend(flags);
+        if table.contains_key("from") {
+            let gentle = toml::Table::try_from(Self::fine_tuning());
+            let given = std::mem::replace(&mut table, gentle.map_err(|cause| Error::Config { key: None, cause: cause.to_string() })?);
+            table.extend(given);
+        }
         let config: Self = table
             .try_into()
             .map_err(|cause: toml::de::Error| Error::Config { key: None, cause: cause.to_string().trim_end().to_owned() })?;

@@ -16,9 +16,9 @@ use crate::config::TrainConfig;
 use crate::data::{Corpus, shard_texts};
 use crate::metrics::SampleRow;
 use crate::run::{Event, Hooks, Outcome, Run, train};
-use crate::{Bytes, Collective, Error};
+use crate::{Bytes, Collective, Error, measure_peak};
 
-/// Trains a GPT-2 as `config` says, or goes on with the run that its folder holds. `show` is told what happens.
+/// Trains a GPT-2 as `config` says, or goes on with the run that its folder holds. `show` is told what happens. Where the machine's peak is not given, it is measured.
 ///
 /// # Errors
 /// If the configuration, the data, the tokenizer or a checkpoint is wrong, a file cannot be written, or training had to stop; checkpoints written before remain.
@@ -59,6 +59,7 @@ pub fn launch(
     let another = || Cpu::with_unit(n_threads, device.unit()).map_err(Error::from);
     let mut model = TrainModel::new(shape.clone(), another()?, dtype)?;
     let mut hooks = Gpt2Hooks { config: &resolved, shape: &shape, another: &another, tokenizer: tokenizer.clone(), show };
+    let peak = peak_operations_per_s.map_or_else(|| measure_peak(device, dtype), Ok)?;
     let run = Run {
         config: &resolved,
         corpus: &corpus,
@@ -66,7 +67,7 @@ pub fn launch(
         collective,
         device,
         operations_per_token: operations_per_token(&shape, resolved.context()),
-        peak_operations_per_s,
+        peak_operations_per_s: Some(peak),
         observer,
     };
     let initial = || match start {

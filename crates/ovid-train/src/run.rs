@@ -178,7 +178,7 @@ pub fn train<B: Backend>(
 }
 
 /// Makes the run's folder ours: locked for as long as the file lives, and without what a killed process left half-written.
-fn open_folder(out: &Path) -> Result<File, Error> {
+fn open_folder(out: &Path) -> Result<Lock, Error> {
     let checkpoints = checkpoint::folder(out);
     std::fs::create_dir_all(&checkpoints).map_err(|cause| ovid_io::Error::io(&checkpoints, "make", cause))?;
     let path = out.join(".lock");
@@ -201,7 +201,17 @@ fn open_folder(out: &Path) -> Result<File, Error> {
             }
         }
     }
-    Ok(lock)
+    Ok(Lock(lock))
+}
+
+/// The lock on a run's folder.
+struct Lock(File);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing the file is not enough while a program that another thread is just starting still has it open.
+        let _ = self.0.unlock();
+    }
 }
 
 /// A run under way.

@@ -229,7 +229,7 @@ fn a_run_of_open_length_can_be_made_longer_and_shorter() {
     assert!(params(&whole) == params(&shorter));
     // Now its decline has begun.
     let error = run(&open("b/run", 90, 20), &mut Bigram::new(), &mut Recorder::default(), &Silent, 1).err().unwrap().to_string();
-    assert!(error.contains("steps: 50 there, 90 now"), "{error}");
+    assert!(error.contains("cooldown_steps: 10 there, 20 now"), "{error}");
 }
 
 #[test]
