@@ -10,8 +10,8 @@ use crate::tree::Tree;
 /// Files that are read as text: source, scripts, pages, settings.
 const TEXT: [&str; 7] = ["rs", "md", "toml", "py", "sh", "json", "yml"];
 
-/// Folders whose files are data that a program made: they are compared byte for byte elsewhere, so white space in them is meant.
-const DATA: [&str; 2] = ["/fixtures/", "/corpus/"];
+/// What a program made: it is compared byte for byte elsewhere, or is a model's own words, so white space and spelling in it are meant.
+const DATA: [&str; 3] = ["/fixtures/", "/corpus/", "docs/samples.md"];
 
 /// Misspellings that people make often; each left side is no English word.
 const MISSPELT: [(&str, &str); 24] = [
