@@ -104,8 +104,9 @@ fn built_in() -> Result<Gguf, Failure> {
 /// The chosen model on the chosen machine, with its tokenizer.
 pub fn load(choice: &ModelChoice, machine: &Machine, observer: &dyn Observer) -> Result<Loaded, Failure> {
     let place = place(choice.model.as_deref())?;
-    let tokenizer = tokenizer(choice)?;
+    // The model first: a file that is neither is then refused as what it was given for.
     let model = place.model(device(machine)?, observer)?;
+    let tokenizer = tokenizer(choice)?;
     let (known, scored) = (tokenizer.vocab_size(), model.config().vocab_size);
     if known > scored {
         return Err(Failure::input(format!("the model '{}' has {scored} tokens but the tokenizer has {known}", place.name()))
