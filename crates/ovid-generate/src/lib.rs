@@ -7,10 +7,12 @@ pub mod engine;
 mod error;
 mod generation;
 mod math;
+mod recorder;
 pub mod sampling;
 mod stop;
 
 pub use engine::{Completion, Engine, Event, FinishReason, Options, Request, RequestId, TokenLogprob, Window};
 pub use error::Error;
 pub use generation::{Generation, ModelId, Origin};
+pub use recorder::Recorder;
 pub use sampling::{Sampler, Settings};
