@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ovid_bpe::Tokenizer;
+use ovid_generate::{ModelId, Origin};
 use ovid_io::atomic::write_atomic;
 use ovid_io::gguf::Gguf;
 use ovid_io::hub::Hub;
 use ovid_io::{Mapped, Observer, Silent, digest};
 use ovid_model::{Cpu, Gpt2};
-use serde::Serialize;
 
 use crate::arguments::{Machine, ModelChoice};
 use crate::failure::Failure;
@@ -32,23 +32,14 @@ pub enum Place {
     Path { name: String, path: PathBuf },
 }
 
-/// Which model made an output.
-#[derive(Clone, Debug, Serialize)]
-pub struct Identity {
-    /// What the person called it.
-    name: String,
-    /// Of the file, or of the sorted `name sha256` lines of a folder.
-    sha256: String,
-}
-
 impl Loaded {
-    /// Which model this is. Reads its files once more, so that it is asked for only where it is printed.
-    pub fn identity(&self) -> Result<Identity, Failure> {
+    /// What made an output. Reads the model's files once more, so that it is asked for only where it is printed.
+    pub fn origin(&self) -> Result<Origin, Failure> {
         if self.sha256.get().is_none() {
             let _ = self.sha256.set(self.place.sha256(&Silent)?);
         }
         let sha256 = self.sha256.get().cloned().unwrap_or_default();
-        Ok(Identity { name: self.place.name().to_string(), sha256 })
+        Ok(Origin::exact(ModelId { name: self.place.name().to_string(), sha256 }))
     }
 }
 

@@ -59,6 +59,13 @@ pub struct Origin {
     pub device: String,
 }
 
+impl Origin {
+    /// A model on the CPU, whose arithmetic is `exact-1`.
+    pub fn exact(model: ModelId) -> Self {
+        Self { model, arithmetic: "exact-1".to_owned(), device: "cpu".to_owned() }
+    }
+}
+
 impl Generation {
     /// Puts a completion together with where it comes from.
     pub fn new(prompt: String, completion: Completion, sampler: Settings, origin: &Origin) -> Self {
@@ -85,8 +92,7 @@ mod tests {
             logprobs: None,
             score: None,
         };
-        let model = ModelId { name: "gpt2".to_owned(), sha256: "00".to_owned() };
-        let origin = Origin { model, arithmetic: "exact-1".to_owned(), device: "cpu".to_owned() };
+        let origin = Origin::exact(ModelId { name: "gpt2".to_owned(), sha256: "00".to_owned() });
         let generation = Generation::new(String::new(), completion, Settings::default(), &origin);
         let json = serde_json::to_string(&generation).unwrap();
         let want = concat!(

@@ -3,10 +3,9 @@
 use std::num::NonZeroU32;
 use std::path::Path;
 
-use ovid_generate::Request;
+use ovid_generate::{Generation, Request};
 
 use super::command::{Command, HELP};
-use crate::commands::generate::Record;
 use crate::failure::Failure;
 use crate::interrupt;
 use crate::models::Loaded;
@@ -99,7 +98,9 @@ impl Session {
                 added.push_str(&text);
                 if self.voice.json { Ok(()) } else { output::text(&text) }
             }
-            Piece::End(completion) if self.voice.json => output::object(&Record::new(&prompt, &settings, *completion, &self.loaded)?),
+            Piece::End(completion) if self.voice.json => {
+                output::object(&Generation::new(prompt.clone(), *completion, settings.clone(), &self.loaded.origin()?))
+            }
             Piece::End(_) => output::line(""),
         })?;
         // Ctrl-C ended the continuation, not the program: what came of it stays.

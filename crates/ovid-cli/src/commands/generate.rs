@@ -1,12 +1,10 @@
 //! `ovid generate`: continue a text.
 
-mod record;
-
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use clap::Args;
-use ovid_generate::Request;
+use ovid_generate::{Generation, Request};
 
 use crate::arguments::{Machine, ModelChoice};
 use crate::failure::Failure;
@@ -18,7 +16,6 @@ use crate::output::{self, Voice};
 use crate::progress::Bar;
 use crate::sampling::SamplingFlags;
 use crate::stream::{self, Piece};
-pub use record::Record;
 
 /// Continue a text
 #[derive(Debug, Args)]
@@ -100,7 +97,7 @@ impl Show<'_> {
         stream::samples(self.loaded, request, |piece| match piece {
             // A text that was cut short by Ctrl-C is no sample.
             Piece::End(completion) if self.voice.json && !interrupt::requested() => {
-                output::object(&Record::new(prompt, &settings, *completion, self.loaded)?)
+                output::object(&Generation::new(prompt.to_owned(), *completion, settings.clone(), &self.loaded.origin()?))
             }
             _ if self.voice.json => Ok(()),
             Piece::Text(text) => {
