@@ -38,6 +38,8 @@ pub struct TokenScore {
     pub rank: Option<u32>,
     /// Entropy of the distribution that it was drawn from, in nats.
     pub entropy: Option<f32>,
+    /// Variance of the log-probability under that distribution, in nats squared.
+    pub variance: Option<f32>,
     /// The most probable tokens in its place, by rank.
     pub top: Vec<Alternative>,
 }
@@ -84,6 +86,7 @@ mod tests {
             logprob,
             rank: logprob.map(|_| 1),
             entropy: logprob.map(|_| 1.5),
+            variance: logprob.map(|_| 2.5),
             top: logprob.iter().map(|&logprob| Alternative { id, text: text.to_owned(), logprob }).collect(),
         };
         let score = DocumentScore::new(vec![token(40, "I", None), token(257, " a", Some(-0.5))], 512, Some("a.jsonl".to_owned()), Some(3));
@@ -91,8 +94,8 @@ mod tests {
         assert_eq!(
             json,
             concat!(
-                r#"{"tokens":[{"id":40,"text":"I","bytes":[73],"logprob":null,"rank":null,"entropy":null,"top":[]},"#,
-                r#"{"id":257,"text":" a","bytes":[32,97],"logprob":-0.5,"rank":1,"entropy":1.5,"top":[{"id":257,"text":" a","logprob":-0.5}]}],"#,
+                r#"{"tokens":[{"id":40,"text":"I","bytes":[73],"logprob":null,"rank":null,"entropy":null,"variance":null,"top":[]},"#,
+                r#"{"id":257,"text":" a","bytes":[32,97],"logprob":-0.5,"rank":1,"entropy":1.5,"variance":2.5,"top":[{"id":257,"text":" a","logprob":-0.5}]}],"#,
                 r#""n_scored":1,"sum_logprob":-0.5,"perplexity":1.6487212707001282,"bits_per_byte":0.36067376022224085,"#,
                 r#""stride":512,"file":"a.jsonl","line":3}"#
             )

@@ -126,7 +126,7 @@ impl<'a> Scorer<'a> {
             }
             let Some(bytes) = self.tokenizer.token_bytes(id) else { return Err(Error::NoText { place: place.words(), id, position }) };
             let text = String::from_utf8_lossy(bytes).into_owned();
-            tokens.push(TokenScore { id, text, bytes: bytes.to_vec(), logprob: None, rank: None, entropy: None, top: Vec::new() });
+            tokens.push(TokenScore { id, text, bytes: bytes.to_vec(), logprob: None, rank: None, entropy: None, variance: None, top: Vec::new() });
         }
         let sequence: Arc<[u32]> = self.options.begin.iter().chain(ids).copied().collect();
         let context = self.model.config().n_ctx;
@@ -194,7 +194,8 @@ impl<'a> Scorer<'a> {
                     return Err(Error::Scores { place: pending.place.words(), position });
                 }
                 let token = &mut pending.tokens[position];
-                (token.logprob, token.rank, token.entropy) = (Some(score.logprob), Some(score.rank), Some(score.entropy));
+                (token.logprob, token.rank) = (Some(score.logprob), Some(score.rank));
+                (token.entropy, token.variance) = (Some(score.entropy), Some(score.variance));
                 let text =
                     |id| self.tokenizer.token_bytes(id).map_or_else(String::new, |bytes| String::from_utf8_lossy(bytes).into_owned());
                 token.top = score.top.into_iter().map(|(id, logprob)| Alternative { id, text: text(id), logprob }).collect();

@@ -96,6 +96,8 @@ pub struct Score {
     pub rank: u32,
     /// Entropy of the distribution, in nats.
     pub entropy: f32,
+    /// Variance of the log-probability of a token drawn from the distribution, in nats squared.
+    pub variance: f32,
     /// The most probable tokens with their log-probabilities, in the order of ranks.
     pub top: Vec<(u32, f32)>,
 }

@@ -159,6 +159,7 @@ fn scores_are_log_probabilities_ranks_and_entropies() {
         let sum: f64 = logits.iter().map(|x| f64::from(x - max).exp()).sum();
         let log_p: Vec<f64> = logits.iter().map(|x| f64::from(x - max) - sum.ln()).collect();
         let entropy: f64 = log_p.iter().map(|l| -l.exp() * l).sum();
+        let variance: f64 = log_p.iter().map(|l| l.exp() * (l + entropy) * (l + entropy)).sum();
         let mut order: Vec<usize> = (0..vocab).collect();
         order.sort_by(|a, b| logits[*b].total_cmp(&logits[*a]).then(a.cmp(b)));
         let mut first: Option<Vec<Score>> = None;
@@ -173,6 +174,7 @@ fn scores_are_log_probabilities_ranks_and_entropies() {
                 );
                 assert_eq!(score.rank as usize, 1 + order.iter().position(|i| *i == t).unwrap());
                 assert!((f64::from(score.entropy) - entropy).abs() < 2e-6 * (1.0 + entropy), "{vocab}: {score:?}, not {entropy}");
+                assert!((f64::from(score.variance) - variance).abs() < 2e-6 * (1.0 + variance), "{vocab}: {score:?}, not {variance}");
                 assert_eq!(score.top.len(), vocab.min(5));
                 for ((id, logprob), want) in score.top.iter().zip(&order) {
                     assert_eq!(*id as usize, *want);

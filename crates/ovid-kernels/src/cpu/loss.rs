@@ -57,29 +57,90 @@ pub fn cross_entropy(unit: Unit, logits: &mut [f32], target: u32, scale: f32) ->
     loss
 }
 
-/// The score of one row; the logits are used up.
-pub fn score(unit: Unit, logits: &mut [f32], target: Option<u32>, top: usize) -> Score {
+/// The greatest logit.
+struct Greatest<'a>(&'a [f32]);
+
+impl Kernel for Greatest<'_> {
+    type Out = f32;
+
+    #[inline(always)]
+    unsafe fn run<L: Lanes>(self) -> f32 {
+        let mut max = L::splat(f32::NEG_INFINITY);
+        for chunk in self.0.chunks_exact(LANES) {
+            max = L::max(L::load(chunk.as_ptr()), max);
+        }
+        let tail = self.0.chunks_exact(LANES).remainder();
+        L::to_array(max).into_iter().chain(tail.iter().copied()).fold(f32::NEG_INFINITY, |a, b| if b > a { b } else { a })
+    }
+}
+
+/// With d = logit - max: the sums of exp(d), d exp(d) and d^2 exp(d). The last two in f64, since a variance is their difference.
+struct Moments<'a>(&'a [f32], f32);
+
+impl Kernel for Moments<'_> {
+    type Out = (f32, f64, f64);
+
+    #[inline(always)]
+    unsafe fn run<L: Lanes>(self) -> (f32, f64, f64) {
+        let max = L::splat(self.1);
+        let mut partials = L::splat(0.0);
+        let (mut first, mut second) = ([0f64; LANES], [0f64; LANES]);
+        for chunk in self.0.chunks(LANES) {
+            let (mut d, mut e) = ([0f32; LANES], [0f32; LANES]);
+            let shifted = L::sub(L::load_part(chunk.as_ptr(), chunk.len()), max);
+            L::store(d.as_mut_ptr(), shifted);
+            L::store_part(e.as_mut_ptr(), exp_lanes::<L>(shifted), chunk.len());
+            partials = L::add(partials, L::load(e.as_ptr()));
+            for i in 0..LANES {
+                // A logit of minus infinity has no part in either sum, and 0 times infinity is no number.
+                let (e, d) = (f64::from(e[i]), if e[i] > 0.0 { f64::from(d[i]) } else { 0.0 });
+                first[i] += e * d;
+                second[i] += e * (d * d);
+            }
+        }
+        (tree_sum(L::to_array(partials)), first.iter().sum(), second.iter().sum())
+    }
+}
+
+/// The score of one row.
+pub fn score(unit: Unit, logits: &[f32], target: Option<u32>, top: usize) -> Score {
     let mut best = top_tokens(logits, top);
     let target = target.and_then(|t| logits.get(t as usize).map(|x| (t as usize, *x)));
     let rank = target.map_or(0, |(t, x)| {
-        let before = logits[..t].iter().filter(|y| **y >= x).count();
-        1 + before as u32 + logits[t + 1..].iter().filter(|y| **y > x).count() as u32
+        // SAFETY: the kernel only reads the slices.
+        let (before, after) = unsafe { (unit.run(AtLeast(&logits[..t], x, true)), unit.run(AtLeast(&logits[t + 1..], x, false))) };
+        1 + before + after
     });
-    let kept: Vec<f32> = best.iter().map(|(_, x)| *x).collect();
-    // Entropy = log-sum-exp - expected logit; the expectation is taken of logit - max, whose exponential is the probability times the sum.
-    let shifted = logits.to_vec();
-    // SAFETY: the kernel stays inside the slice.
-    let (max, sum) = unsafe { unit.run(Exponentials(logits)) };
+    // SAFETY: both kernels only read the slice.
+    let (max, (sum, first, second)) = unsafe {
+        let max = unit.run(Greatest(logits));
+        (max, unit.run(Moments(logits, max)))
+    };
+    // Entropy = log-sum-exp - expected logit; a log-probability differs from its logit by a constant, so that both have one variance.
     let log_sum = log(sum);
-    let expected: f64 = shifted.iter().zip(logits.iter()).filter(|(_, e)| **e > 0.0).map(|(x, e)| f64::from(x - max) * f64::from(*e)).sum();
-    for ((_, y), x) in best.iter_mut().zip(kept) {
-        *y = (x - max) - log_sum;
+    let mean = first / f64::from(sum);
+    for (_, y) in &mut best {
+        *y = (*y - max) - log_sum;
     }
     Score {
         logprob: target.map_or(f32::NAN, |(_, x)| (x - max) - log_sum),
         rank,
-        entropy: (f64::from(log_sum) - expected / f64::from(sum)) as f32,
+        entropy: (f64::from(log_sum) - mean) as f32,
+        variance: (second / f64::from(sum) - mean * mean).max(0.0) as f32,
         top: best,
+    }
+}
+
+/// How many values are above a bound, or equal to it too.
+struct AtLeast<'a>(&'a [f32], f32, bool);
+
+impl Kernel for AtLeast<'_> {
+    type Out = u32;
+
+    #[inline(always)]
+    unsafe fn run<L: Lanes>(self) -> u32 {
+        let Self(values, bound, equal_too) = self;
+        if equal_too { values.iter().map(|y| u32::from(*y >= bound)).sum() } else { values.iter().map(|y| u32::from(*y > bound)).sum() }
     }
 }
 

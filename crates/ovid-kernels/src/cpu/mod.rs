@@ -193,7 +193,7 @@ impl Backend for Cpu {
     }
 
     fn scores(&self, x: &Aligned, n_rows: usize, head: &Panels, targets: &[Option<u32>], top: usize) -> Result<Vec<Score>, Error> {
-        let empty = Score { logprob: f32::NAN, rank: 0, entropy: f32::NAN, top: Vec::new() };
+        let empty = Score { logprob: f32::NAN, rank: 0, entropy: f32::NAN, variance: f32::NAN, top: Vec::new() };
         let mut scores = vec![empty; n_rows];
         let mut logits = self.scratch.take(SCORE_ROWS.min(n_rows) * head.n_out, "logits")?;
         for first in (0..n_rows).step_by(SCORE_ROWS) {
