@@ -7,6 +7,8 @@
 pub mod decode;
 mod document;
 mod error;
+pub mod extract;
+pub mod read;
 
 pub use document::{Document, Name, Outcome, Page, Place, Record, Row, Touch};
 pub use error::Error;
