@@ -74,6 +74,20 @@ impl AtomicFile {
         &self.path
     }
 
+    /// Lets nobody but its owner read it, from now on; for secrets. A pipe or a device stays as it is.
+    ///
+    /// # Errors
+    /// If the system refuses.
+    pub fn only_for_owner(&self) -> Result<(), Error> {
+        #[cfg(unix)]
+        if let Target::Temporary(temp) = self.out.get_ref() {
+            use std::os::unix::fs::PermissionsExt as _;
+            let mode = fs::Permissions::from_mode(0o600);
+            temp.as_file().set_permissions(mode).map_err(|cause| Error::io(&self.path, "write", cause))?;
+        }
+        Ok(())
+    }
+
     /// Syncs what was written and gives it its name.
     ///
     /// # Errors
