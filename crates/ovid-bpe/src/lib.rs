@@ -40,6 +40,6 @@ pub use error::Error;
 pub use special::{AddedToken, SpecialPolicy};
 pub use split::words;
 pub use stream::{StreamDecoder, Utf8Stream};
-pub use tokenizer::{Encoding, Tokenizer};
+pub use tokenizer::{Decoded, Encoding, Tokenizer, Trained};
 pub use train::train;
 pub use unicode::{Class, class_of};

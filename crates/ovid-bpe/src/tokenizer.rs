@@ -1,6 +1,9 @@
 //! The tokenizer itself: text to ids and back.
 
+use std::path::PathBuf;
 use std::sync::Mutex;
+
+use serde::{Deserialize, Serialize};
 
 use crate::Error;
 use crate::cache::Cache;
@@ -22,13 +25,40 @@ pub struct Tokenizer {
     caches: Mutex<Vec<Cache>>,
 }
 
-/// Tokens with the bytes that each came from.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// Tokens with the bytes that each came from: what `ovid tokenize encode --json` prints of a text.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Encoding {
     /// The tokens.
     pub ids: Vec<u32>,
     /// Start and end of each token in the text, in bytes. They follow on one another without gaps; a character may be cut by them.
     pub offsets: Vec<(usize, usize)>,
+}
+
+/// What `ovid tokenize decode --json` prints.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decoded {
+    /// The text; what is no UTF-8 in it stands as U+FFFD.
+    pub text: String,
+    /// Whether the bytes are UTF-8, so that `text` is all of them.
+    pub utf8: bool,
+}
+
+impl From<Vec<u8>> for Decoded {
+    fn from(bytes: Vec<u8>) -> Self {
+        match String::from_utf8(bytes) {
+            Ok(text) => Self { text, utf8: true },
+            Err(e) => Self { text: String::from_utf8_lossy(e.as_bytes()).into_owned(), utf8: false },
+        }
+    }
+}
+
+/// What `ovid tokenize train --json` prints of a vocabulary that was trained.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trained {
+    /// Where its files lie.
+    pub folder: PathBuf,
+    /// Tokens in it.
+    pub vocab_size: usize,
 }
 
 impl Tokenizer {

@@ -5,11 +5,13 @@
 //! - any other extension: plain UTF-8 text, the whole file one document; `source` is the file's name without extensions, `id` its name.
 //! - `.zst` and `.gz` after any of these: unpacked while reading.
 //! - folders: all of the above in them, sorted by path, hidden entries left out.
+//! - `-`: standard input, unpacked where it begins as zstd or gzip does; JSON Lines where it begins with `{"`, else one plain text.
 
 mod lines;
 mod write;
 
 use std::collections::VecDeque;
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -94,6 +96,14 @@ impl Form {
     }
 }
 
+/// What errors and documents call standard input.
+const STDIN: &str = "standard input";
+
+/// Whether a path stands for standard input. It can be read once.
+pub fn is_stdin(path: &Path) -> bool {
+    path.as_os_str() == OsStr::new("-")
+}
+
 /// A stream of documents out of files and folders, in the order given. It ends after the first error.
 #[derive(Debug)]
 pub struct Documents {
@@ -119,7 +129,7 @@ pub fn list(paths: &[impl AsRef<Path>]) -> Result<Vec<PathBuf>, Error> {
     let mut files = Vec::new();
     for path in paths {
         let path = path.as_ref();
-        if fs::metadata(path).map_err(|cause| Error::io(path, "read", cause))?.is_dir() {
+        if !is_stdin(path) && fs::metadata(path).map_err(|cause| Error::io(path, "read", cause))?.is_dir() {
             list_folder(path, &mut files)?;
         } else {
             files.push(path.to_owned());
@@ -154,13 +164,13 @@ impl Documents {
     pub fn open(paths: &[impl AsRef<Path>], limits: Limits) -> Result<Self, Error> {
         let files = list(paths)?;
         let mut bytes_total = 0;
-        for file in &files {
+        for file in files.iter().filter(|file| !is_stdin(file)) {
             bytes_total += fs::metadata(file).map_err(|cause| Error::io(file, "read", cause))?.len();
         }
         Ok(Self { waiting: files.into(), current: None, limits, bytes_read: Arc::default(), bytes_total })
     }
 
-    /// Documents out of a stream that is no file, such as standard input; `name` is what errors call it.
+    /// Documents out of a stream that is no file; `name` is what errors call it.
     pub fn from_reader(name: &str, input: impl std::io::Read + Send + 'static, form: Form, limits: Limits) -> Self {
         let bytes_read = Arc::<AtomicU64>::default();
         let lines = Lines::from_reader(Path::new(name), Box::new(input), limits, Arc::clone(&bytes_read));
@@ -182,8 +192,12 @@ impl Documents {
         loop {
             if self.current.is_none() {
                 let Some(path) = self.waiting.pop_front() else { return Ok(None) };
-                let lines = Lines::open_counted(&path, self.limits, Arc::clone(&self.bytes_read))?;
-                self.current = Some(Reading { lines, form: Form::of(&path), file: path.into() });
+                let overall = Arc::clone(&self.bytes_read);
+                self.current = Some(if is_stdin(&path) {
+                    Reading::told_by_its_beginning(STDIN, Box::new(std::io::stdin()), self.limits, overall)?
+                } else {
+                    Reading { lines: Lines::open_counted(&path, self.limits, overall)?, form: Form::of(&path), file: path.into() }
+                });
             }
             let Some(reading) = &mut self.current else { continue };
             let document = match reading.form {
@@ -233,6 +247,19 @@ enum Id {
 }
 
 impl Reading {
+    /// A stream without a name that would say what it holds.
+    fn told_by_its_beginning(
+        name: &str,
+        input: Box<dyn std::io::Read + Send>,
+        limits: Limits,
+        bytes_read: Arc<AtomicU64>,
+    ) -> Result<Self, Error> {
+        let file = Path::new(name);
+        let mut lines = Lines::unpacked(file, input, limits, bytes_read)?;
+        let form = if lines.begins_with(b"{\"")? { Form::JsonLines } else { Form::Text };
+        Ok(Self { lines, form, file: file.into() })
+    }
+
     fn json_document(&mut self) -> Result<Option<Document>, Error> {
         let Some(raw) = self.lines.next_json::<RawDocument>()? else { return Ok(None) };
         let line = self.lines.line();

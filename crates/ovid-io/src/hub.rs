@@ -15,6 +15,8 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 pub use name::ModelName;
 
 use crate::{Error, Observer};
@@ -60,6 +62,15 @@ impl fmt::Debug for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("[secret]")
     }
+}
+
+/// What `ovid pull --json` prints of a fetched model.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pulled {
+    /// The name that was asked for.
+    pub name: String,
+    /// Where it lies.
+    pub folder: PathBuf,
 }
 
 impl Hub {

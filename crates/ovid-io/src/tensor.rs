@@ -2,8 +2,10 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// Element or block type of a stored tensor. Block types follow ggml's layouts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Dtype {
     /// IEEE single precision.
@@ -17,16 +19,22 @@ pub enum Dtype {
     /// ggml `Q4_0`: 32 values, an f16 scale and 16 bytes of nibbles (value = nibble - 8).
     Q4_0,
     /// ggml `Q4_K`: 256 values in 144 bytes.
+    #[serde(rename = "Q4_K")]
     Q4K,
     /// ggml `Q6_K`: 256 values in 210 bytes.
+    #[serde(rename = "Q6_K")]
     Q6K,
+    /// Bytes; no weight has this type.
+    U8,
+    /// Little-endian whole numbers; no weight has this type.
+    U64,
 }
 
 impl Dtype {
     /// Values in one block (1 for plain types).
     pub const fn block_len(self) -> usize {
         match self {
-            Self::F32 | Self::F16 | Self::BF16 => 1,
+            Self::F32 | Self::F16 | Self::BF16 | Self::U8 | Self::U64 => 1,
             Self::Q8_0 | Self::Q4_0 => 32,
             Self::Q4K | Self::Q6K => 256,
         }
@@ -41,6 +49,8 @@ impl Dtype {
             Self::Q4_0 => 18,
             Self::Q4K => 144,
             Self::Q6K => 210,
+            Self::U8 => 1,
+            Self::U64 => 8,
         }
     }
 
@@ -60,6 +70,8 @@ impl fmt::Display for Dtype {
             Self::Q4_0 => "Q4_0",
             Self::Q4K => "Q4_K",
             Self::Q6K => "Q6_K",
+            Self::U8 => "U8",
+            Self::U64 => "U64",
         })
     }
 }

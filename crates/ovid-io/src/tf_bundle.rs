@@ -1,6 +1,6 @@
 //! TensorFlow V2 checkpoints, as OpenAI released GPT-2: `NAME.index`, a sorted table of protobufs, and the tensors' bytes in `NAME.data-00000-of-00001`.
 //!
-//! In: a folder or the path `.../NAME`. Out: [`TensorView`]s over the mapped data files, every checksum verified when the bundle is opened.
+//! In: a folder or the path `.../NAME`. Out: [`TensorView`]s over the mapped data files, every checksum verified before their values are used.
 //! Follows `tensor_bundle.proto` and `table/format.txt` of TensorFlow; read-only. Weights in slices (partitioned variables), compressed index blocks and
 //! big-endian files are refused by name. Tensors of types that no weight has (step counters) are checked for their place, but are not lent.
 
@@ -26,12 +26,12 @@ pub struct TfBundle {
 }
 
 impl TfBundle {
-    /// Opens `path`: a checkpoint's path without `.index`, or a folder that holds one checkpoint or whose file `checkpoint` names one. Reads all of it once,
-    /// for the checksums.
+    /// Opens `path`: a checkpoint's path without `.index`, or a folder that holds one checkpoint or whose file `checkpoint` names one. The index is checked, the
+    /// tensors' values are not: [`TfBundle::verify`] does that.
     ///
     /// # Errors
-    /// If a file cannot be read or is not true of itself, or the observer cancels.
-    pub fn open(path: &Path, observer: &dyn Observer) -> Result<Self, Error> {
+    /// If a file cannot be read or is not true of itself.
+    pub fn open(path: &Path) -> Result<Self, Error> {
         let prefix = if path.is_dir() { in_folder(path)? } else { path.to_owned() };
         let index = Mapped::open(&with_suffix(&prefix, ".index"))?;
         let (header, entries) = read_index(&index, Checksums::Verify)?;
@@ -44,7 +44,6 @@ impl TfBundle {
         }
         let bundle = Self { index: index.path().to_owned(), shards, entries };
         bundle.check_places()?;
-        bundle.verify(observer)?;
         Ok(bundle)
     }
 
@@ -122,7 +121,11 @@ impl TfBundle {
         Ok(())
     }
 
-    fn verify(&self, observer: &dyn Observer) -> Result<(), Error> {
+    /// Holds every value against its checksum, which reads all of the files.
+    ///
+    /// # Errors
+    /// If a checksum does not match, or the observer cancels.
+    pub fn verify(&self, observer: &dyn Observer) -> Result<(), Error> {
         // Checksums of strings and the like are taken over something else than their bytes; they are never lent.
         let lent = || self.entries.iter().filter(|entry| dtype(entry.type_number).is_some());
         let total = lent().map(|entry| (entry.end - entry.begin) as u64).sum();

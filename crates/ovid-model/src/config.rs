@@ -1,6 +1,7 @@
 //! The shape of a GPT-2 and its switches: Hugging Face's `GPT2Config`, every field honoured or refused by name.
 
 use crate::Error;
+use ovid_io::Dtype;
 use ovid_kernels::Activation;
 use serde_json::{Map, Value, json};
 use std::path::Path;
@@ -214,8 +215,8 @@ impl Config {
         Err(Error::Config { path: path.to_owned(), key: key.to_owned(), cause })
     }
 
-    /// The text of a `config.json` that transformers reads.
-    pub fn to_json(&self) -> String {
+    /// The text of a `config.json` that transformers reads, beside weights of type `stored`.
+    pub fn to_json(&self, stored: Dtype) -> String {
         let mut fields = json!({
             "architectures": ["GPT2LMHeadModel"],
             "model_type": "gpt2",
@@ -236,7 +237,7 @@ impl Config {
             "scale_attn_by_inverse_layer_idx": self.scale_attn_by_inverse_layer_idx,
             "scale_attn_weights": self.scale_attn_weights,
             "tie_word_embeddings": self.tie_word_embeddings,
-            "torch_dtype": "float32",
+            "torch_dtype": torch_name(stored),
             "vocab_size": self.vocab_size,
         });
         if !self.bias {
@@ -244,6 +245,16 @@ impl Config {
             fields["bias"] = json!(false);
         }
         format!("{fields:#}\n")
+    }
+}
+
+/// PyTorch's name of a type; GGUF's blocks have none, and no configuration is written beside them.
+fn torch_name(dtype: Dtype) -> Option<&'static str> {
+    match dtype {
+        Dtype::F32 => Some("float32"),
+        Dtype::F16 => Some("float16"),
+        Dtype::BF16 => Some("bfloat16"),
+        _ => None,
     }
 }
 

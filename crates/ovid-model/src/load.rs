@@ -11,19 +11,19 @@ pub(crate) use gguf::gguf_name;
 use ovid_io::{Dtype, Observer, Progress};
 use ovid_kernels::backend::{At, Backend, Layout as Order, Matrix};
 use ovid_kernels::{packed_dtype, quant};
-pub(crate) use source::is_embedding;
-use source::{Source, Stored};
+use source::Stored;
+pub(crate) use source::{Source, is_embedding};
 use std::path::Path;
 
-/// Opens whatever lies at `path`.
-fn open(path: &Path, observer: &dyn Observer) -> Result<Box<dyn Source>, Error> {
+/// Opens whatever lies at `path`; no weight is read yet.
+pub(crate) fn open(path: &Path) -> Result<Box<dyn Source>, Error> {
     let unknown = |cause: &str| Error::Unknown { path: path.to_owned(), cause: cause.to_owned() };
     if path.is_dir() {
         if path.join("config.json").is_file() {
             return Ok(Box::new(hf::HfFolder::open(path)?));
         }
         if path.join("hparams.json").is_file() {
-            return Ok(Box::new(tf::TfFolder::open(path, observer)?));
+            return Ok(Box::new(tf::TfFolder::open(path)?));
         }
         return Err(unknown("the folder has neither config.json (Hugging Face) nor hparams.json (TensorFlow)"));
     }
@@ -37,11 +37,15 @@ fn open(path: &Path, observer: &dyn Observer) -> Result<Box<dyn Source>, Error> 
 }
 
 pub(crate) fn load(path: &Path, dev: Cpu, observer: &dyn Observer) -> Result<Gpt2, Error> {
-    build(&*open(path, observer)?, dev, observer)
+    build(&*open(path)?, dev, observer)
 }
 
 pub(crate) fn from_gguf(file: &ovid_io::gguf::Gguf, dev: Cpu, observer: &dyn Observer) -> Result<Gpt2, Error> {
-    build(&gguf::Borrowed::new(file)?, dev, observer)
+    build(&from_open_gguf(file)?, dev, observer)
+}
+
+pub(crate) fn from_open_gguf(file: &ovid_io::gguf::Gguf) -> Result<impl Source, Error> {
+    gguf::Borrowed::new(file)
 }
 
 /// A checkpoint as one flat buffer of f32 in the order of its [`Layout`]: what training begins from and what the writers take.
@@ -58,7 +62,8 @@ pub struct Params {
 /// # Errors
 /// As [`Gpt2::load`].
 pub fn load_params(path: &Path, observer: &dyn Observer) -> Result<Params, Error> {
-    let source = open(path, observer)?;
+    let source = open(path)?;
+    source.verify(observer)?;
     let config = source.config().clone();
     let layout = Layout::new(&config);
     let mut values = Vec::new();
@@ -116,8 +121,15 @@ pub(crate) fn is_finite(dtype: Dtype, data: &[u8]) -> bool {
     }
 }
 
+/// The type that most weights are stored in: that of the largest matrix of a layer, which quantisers do not treat apart.
+pub(crate) fn stored_dtype(source: &dyn Source) -> Result<Dtype, Error> {
+    let Config { n_embd, n_inner, .. } = *source.config();
+    Ok(source.tensor("h.0.mlp.c_fc.weight", &[n_embd, n_inner])?.dtype)
+}
+
 /// Packs every tensor for the device.
 fn build(source: &dyn Source, dev: Cpu, observer: &dyn Observer) -> Result<Gpt2, Error> {
+    source.verify(observer)?;
     let config = source.config().clone();
     let layout = Layout::new(&config);
     let done = std::cell::Cell::new(0);
@@ -160,6 +172,6 @@ fn build(source: &dyn Source, dev: Cpu, observer: &dyn Observer) -> Result<Gpt2,
     }
     let ln_f = norm(&layout.ln_f)?;
     let lm_head = layout.lm_head.as_ref().map(|at| matrix(at, (c, v))).transpose()?;
-    let dtype = find(&At(layout.layers[0].c_fc.weight.clone()))?.dtype;
+    let dtype = stored_dtype(source)?;
     Ok(Gpt2 { config, dev, weights: Weights { wte, wpe, h, ln_f, lm_head }, dtype })
 }

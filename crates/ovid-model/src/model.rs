@@ -120,12 +120,14 @@ impl<B: Backend> Gpt2<B> {
     /// it was.
     pub fn forward(&self, batch: &[Segment<'_>], kv: &mut KvPool<B>, want: Want<'_>) -> Result<Output, Error> {
         self.check(batch, kv, want)?;
-        let batch_lens: Vec<_> = batch.iter().map(|s| (s.sequence, s.tokens.len())).collect();
+        let wanted: Vec<_> = batch.iter().map(|s| (s.sequence, s.tokens)).collect();
         let begins: Vec<usize> = batch.iter().map(|s| kv.len(s.sequence)).collect();
-        kv.extend(&batch_lens)?;
+        kv.extend(&wanted)?;
         let done = self.run(batch, &begins, kv, want);
-        if done.is_err() {
-            for (segment, begin) in batch.iter().zip(&begins) {
+        for (segment, begin) in batch.iter().zip(&begins) {
+            if done.is_ok() {
+                kv.share(segment.sequence);
+            } else {
                 kv.truncate(segment.sequence, *begin);
             }
         }

@@ -6,7 +6,19 @@ use ovid_io::gguf::{GgufWriter, Value};
 use ovid_io::safetensors::SafeTensorsWriter;
 use ovid_io::{Dtype, Observer, Place, Progress, TensorSpec};
 use ovid_kernels::quant;
-use std::path::Path;
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+
+/// What `ovid convert --json` prints of a model that was written.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Converted {
+    /// The folder or file.
+    pub path: PathBuf,
+    /// Parameters, each counted once.
+    pub n_params: u64,
+    /// The type that was asked for; vectors and what does not fit its blocks are stored otherwise.
+    pub dtype: Dtype,
+}
 
 /// Writes `config.json` and `model.safetensors` (F32, F16 or BF16) into a folder, which is made. Tokenizer files are the tokenizer's to write.
 ///
@@ -41,7 +53,7 @@ pub fn save_hf(folder: &Path, params: &Params, dtype: Dtype, observer: &dyn Obse
         report(observer, i, tensors.len())?;
     }
     out.finish()?;
-    ovid_io::atomic::write_atomic(&folder.join("config.json"), |f| std::io::Write::write_all(f, params.config.to_json().as_bytes()))?;
+    ovid_io::atomic::write_atomic(&folder.join("config.json"), |f| std::io::Write::write_all(f, params.config.to_json(dtype).as_bytes()))?;
     Ok(())
 }
 

@@ -1,5 +1,6 @@
 //! Configurations: the released sizes, every field of `GPT2Config` honoured or refused by its name, and errors that name file and field.
 
+use ovid_io::Dtype;
 use ovid_model::{Activation, Config, Error};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -171,6 +172,6 @@ fn what_is_written_reads_back() {
     };
     let edge = Config { embd_pdrop: 0.999, layer_norm_epsilon: 1.0, initializer_range: 1e3, ..Config::new(5, 4, 2, 1, 1) };
     for config in [odd, edge, Config::preset("gpt2").unwrap(), Config { activation: Activation::Gelu, ..Config::new(5, 4, 2, 1, 1) }] {
-        assert_eq!(read(&config.to_json()).unwrap(), config);
+        assert_eq!(read(&config.to_json(Dtype::F32)).unwrap(), config);
     }
 }

@@ -45,7 +45,7 @@ fn tensors(config: &Config, dtype: Dtype) -> Vec<Tensor> {
 /// A folder of a configuration and any tensors.
 fn folder(config: &Config, tensors: &[Tensor]) -> tempfile::TempDir {
     let out = tempfile::tempdir().unwrap();
-    fs::write(out.path().join("config.json"), config.to_json()).unwrap();
+    fs::write(out.path().join("config.json"), config.to_json(Dtype::F32)).unwrap();
     let specs: Vec<TensorSpec> =
         tensors.iter().map(|(name, dtype, shape, _)| TensorSpec::new(name.clone(), *dtype, shape.clone())).collect();
     let mut file = SafeTensorsWriter::create(&out.path().join("model.safetensors"), &[], &specs).unwrap();
@@ -92,6 +92,15 @@ fn tensors_that_are_not_the_configurations_are_named() {
     // A bias where the configuration has none: zeros say the same, anything else does not.
     let without = Config { bias: false, ..config.clone() };
     refused(folder(&without, &all).path(), &[".bias", "no place"]);
+    // A head that is tied and stored once more says the same, or the folder is refused: one of the two would be ignored.
+    let embedding = all.iter().find(|t| t.0.ends_with("wte.weight")).unwrap();
+    let with_head = |change: u8| {
+        let mut bytes = embedding.3.clone();
+        bytes[5] ^= change;
+        folder(&config, &[&all[..], &[("lm_head.weight".to_owned(), embedding.1, embedding.2.clone(), bytes)]].concat())
+    };
+    assert!(load_params(with_head(0).path(), &Silent).is_ok());
+    refused(with_head(1).path(), &["lm_head.weight", "transformer.wte.weight", "tie_word_embeddings"]);
     // An untied head that is not there.
     let untied = Config { tie_word_embeddings: false, ..config.clone() };
     refused(folder(&untied, &all).path(), &["lm_head.weight", "missing"]);
@@ -205,7 +214,7 @@ fn what_is_no_model_says_what_was_looked_for() {
     let text = out.path().join("poem.txt");
     fs::write(&text, "shall i compare thee").unwrap();
     refused(&text, &["poem.txt", "GGUF"]);
-    fs::write(out.path().join("config.json"), small_config().to_json()).unwrap();
+    fs::write(out.path().join("config.json"), small_config().to_json(Dtype::F32)).unwrap();
     refused(out.path(), &["model.safetensors"]);
     fs::write(out.path().join("pytorch_model.bin"), "x").unwrap();
     refused(out.path(), &["pickle"]);
@@ -259,7 +268,7 @@ fn shards_that_leave_the_folder_or_name_themselves_are_refused() {
 #[test]
 fn folders_and_devices_in_place_of_files_are_refused() {
     let out = tempfile::tempdir().unwrap();
-    fs::write(out.path().join("config.json"), small_config().to_json()).unwrap();
+    fs::write(out.path().join("config.json"), small_config().to_json(Dtype::F32)).unwrap();
     fs::create_dir(out.path().join("model.safetensors")).unwrap();
     refused(out.path(), &["model.safetensors"]);
     fs::remove_dir(out.path().join("model.safetensors")).unwrap();

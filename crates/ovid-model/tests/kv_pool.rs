@@ -6,6 +6,7 @@ use common::{logits, random_params, same_bits, saved, small_config};
 use ovid_io::Silent;
 use ovid_model::{Config, Cpu, Error, Gpt2, KvPool, Output, Segment, SequenceId, Want};
 use proptest::prelude::*;
+use std::collections::HashSet;
 use std::sync::LazyLock;
 
 const BLOCK: usize = 16;
@@ -21,6 +22,8 @@ static SMALL: LazyLock<Gpt2> = LazyLock::new(|| model(&Config::new(11, 200, 2, 1
 #[derive(Clone, Debug)]
 enum Act {
     Begin,
+    /// Begins as another sequence does, or as one that has ended did.
+    Adopt(usize, usize),
     Feed(Vec<(usize, usize)>),
     Truncate(usize, usize),
     Release(usize),
@@ -28,7 +31,8 @@ enum Act {
 
 fn acts() -> impl Strategy<Value = Vec<Act>> {
     let one = prop_oneof![
-        2 => Just(Act::Begin),
+        1 => Just(Act::Begin),
+        2 => (0..8usize, 0..80usize).prop_map(|(i, n)| Act::Adopt(i, n)),
         4 => prop::collection::vec((0..6usize, 1..40usize), 1..4).prop_map(Act::Feed),
         2 => (0..6usize, 0..80usize).prop_map(|(i, n)| Act::Truncate(i, n)),
         1 => (0..6usize).prop_map(Act::Release),
@@ -42,18 +46,22 @@ struct Expected {
     tokens: Vec<u32>,
 }
 
+/// Blocks held: full ones once for each beginning that they end, and those in the making.
 fn used(expected: &[(SequenceId, Expected)]) -> usize {
-    expected.iter().map(|(_, e)| e.tokens.len().div_ceil(BLOCK)).sum()
+    let full = expected.iter().flat_map(|(_, e)| (1..=e.tokens.len() / BLOCK).map(|n| &e.tokens[..n * BLOCK]));
+    let parts = expected.iter().filter(|(_, e)| !e.tokens.len().is_multiple_of(BLOCK)).count();
+    full.collect::<HashSet<_>>().len() + parts
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Blocks are never shared and never lost, a refused batch changes nothing, and at every moment a sequence's next logits are those that it would have alone.
+    /// Blocks are shared by equal beginnings and never lost, a refused batch changes nothing, and at every moment a sequence's next logits are those that it would have alone.
     #[test]
     fn sequences_hold_what_they_were_fed(acts in acts()) {
         let mut kv = SMALL.kv_pool(N_BLOCKS * BLOCK).unwrap();
         let mut live: Vec<(SequenceId, Expected)> = Vec::new();
+        let mut ended: Vec<Vec<u32>> = Vec::new();
         let mut next = 0u32;
         for act in acts {
             match act {
@@ -62,6 +70,18 @@ proptest! {
                     prop_assert!(live.iter().all(|(other, _)| *other != id));
                     prop_assert_eq!(kv.len(id), 0);
                     live.push((id, Expected::default()));
+                }
+                Act::Adopt(i, n) => {
+                    let texts: Vec<&[u32]> = live.iter().map(|(_, e)| &e.tokens[..]).chain(ended.iter().map(|t| &t[..])).collect();
+                    let Some(text) = texts.get(i % texts.len().max(1)) else { continue };
+                    let tokens = [&text[..n.min(text.len())], &[10; 5]].concat();
+                    let common = |other: &[u32]| tokens.iter().zip(other).take_while(|(a, b)| a == b).count() / BLOCK * BLOCK;
+                    let held = live.iter().map(|(_, e)| common(&e.tokens)).max().unwrap_or(0);
+                    let id = kv.sequence();
+                    let n_adopted = kv.adopt(id, &tokens);
+                    // What nobody holds may have had to go.
+                    prop_assert!(n_adopted >= held && n_adopted <= tokens.len() && n_adopted.is_multiple_of(BLOCK));
+                    live.push((id, Expected { tokens: tokens[..n_adopted].to_vec() }));
                 }
                 Act::Feed(parts) if !live.is_empty() => {
                     let mut parts: Vec<(usize, Vec<u32>)> = parts
@@ -72,12 +92,16 @@ proptest! {
                     parts.dedup_by_key(|(i, _)| *i);
                     let batch: Vec<Segment<'_>> = parts.iter().map(|(i, tokens)| Segment { sequence: live[*i].0, tokens }).collect();
                     let mut after = live.clone();
+                    let mut n_new = 0;
                     for (i, tokens) in &parts {
+                        let before = after[*i].1.tokens.len().div_ceil(BLOCK);
                         after[*i].1.tokens.extend(tokens);
+                        n_new += after[*i].1.tokens.len().div_ceil(BLOCK) - before;
                     }
+                    let fits = used(&live) + n_new <= N_BLOCKS;
                     match SMALL.forward(&batch, &mut kv, Want::LastLogits) {
                         Ok(Output::Logits { values, .. }) => {
-                            prop_assert!(used(&after) <= N_BLOCKS);
+                            prop_assert!(fits);
                             live = after;
                             for ((i, _), row) in parts.iter().zip(values.chunks_exact(11)) {
                                 let alone = logits(&SMALL, &live[*i].1.tokens);
@@ -85,7 +109,7 @@ proptest! {
                             }
                         }
                         Err(Error::CacheFull { n_positions, wanted }) => {
-                            prop_assert!(used(&after) > N_BLOCKS);
+                            prop_assert!(!fits);
                             prop_assert_eq!(n_positions, N_BLOCKS * BLOCK);
                             prop_assert_eq!(wanted, parts.iter().map(|(_, t)| t.len()).sum::<usize>());
                         }
@@ -94,13 +118,20 @@ proptest! {
                 }
                 Act::Truncate(i, len) if !live.is_empty() => {
                     let i = i % live.len();
-                    kv.truncate(live[i].0, len);
-                    live[i].1.tokens.truncate(len);
+                    let tokens = live[i].1.tokens.clone();
+                    let block = (len / BLOCK + 1) * BLOCK;
+                    let is_shared = !len.is_multiple_of(BLOCK)
+                        && tokens.len() >= block
+                        && live.iter().enumerate().any(|(j, (_, e))| j != i && e.tokens.starts_with(&tokens[..block]));
+                    let left = kv.truncate(live[i].0, len);
+                    prop_assert_eq!(left, if is_shared { len / BLOCK * BLOCK } else { len.min(tokens.len()) });
+                    live[i].1.tokens.truncate(left);
                 }
                 Act::Release(i) if !live.is_empty() => {
-                    let (id, _) = live.swap_remove(i % live.len());
+                    let (id, expected) = live.swap_remove(i % live.len());
                     kv.release(id);
                     prop_assert_eq!(kv.len(id), 0);
+                    ended.push(expected.tokens);
                 }
                 _ => {}
             }
@@ -114,7 +145,36 @@ proptest! {
             kv.release(*id);
         }
         prop_assert_eq!(kv.free_positions(), kv.n_positions());
+        let (whole, tokens) = (kv.sequence(), vec![10; N_BLOCKS * BLOCK]);
+        SMALL.forward(&[Segment { sequence: whole, tokens: &tokens }], &mut kv, Want::Nothing).unwrap();
     }
+}
+
+#[test]
+fn a_text_that_begins_as_another_did_is_gone_on_with() {
+    let ids: Vec<u32> = (0..60).map(|i| i * 7 % 11).collect();
+    let mut kv = SMALL.kv_pool(N_BLOCKS * BLOCK).unwrap();
+    let first = kv.sequence();
+    SMALL.forward(&[Segment { sequence: first, tokens: &ids[..40] }], &mut kv, Want::Nothing).unwrap();
+    let second = kv.sequence();
+    assert_eq!(kv.adopt(second, &ids), 32, "the whole blocks");
+    assert_eq!(kv.adopt(second, &ids[32..]), 0, "nobody has computed more");
+    assert_eq!(kv.free_positions(), (N_BLOCKS - 3) * BLOCK, "two blocks are shared");
+    let Ok(Output::Logits { values, .. }) = SMALL.forward(&[Segment { sequence: second, tokens: &ids[32..] }], &mut kv, Want::AllLogits)
+    else {
+        panic!("logits")
+    };
+    assert!(same_bits(&values, &logits(&SMALL, &ids)[32 * 11..]));
+    // After all have ended, what they computed is still there, and goes when its place is needed: the end of a text before its beginning.
+    kv.release(first);
+    kv.release(second);
+    let third = kv.sequence();
+    assert_eq!(kv.adopt(third, &ids), 48);
+    kv.release(third);
+    let other = kv.sequence();
+    SMALL.forward(&[Segment { sequence: other, tokens: &[5; (N_BLOCKS - 1) * BLOCK] }], &mut kv, Want::Nothing).unwrap();
+    let last = kv.sequence();
+    assert_eq!(kv.adopt(last, &ids), 16);
 }
 
 fn refused(model: &Gpt2, kv: &mut KvPool, batch: &[Segment<'_>], want: Want<'_>, words: &str) {

@@ -26,14 +26,14 @@ pub(super) const CONFIGURATION: Target = Target {
     seeds: || {
         let without = Config { bias: false, tie_word_embeddings: false, ..Config::new(5, 3, 4, 1, 2) };
         vec![
-            Config::preset("gpt2").expect("there is a gpt2").to_json().into_bytes(),
-            without.to_json().into_bytes(),
+            Config::preset("gpt2").expect("there is a gpt2").to_json(Dtype::F32).into_bytes(),
+            without.to_json(Dtype::F32).into_bytes(),
             br#"{"vocab_size":97,"n_ctx":33,"n_embd":20,"n_layer":2,"n_head":2}"#.to_vec(),
         ]
     },
     parse: |file| {
         let Ok(config) = Config::from_json(file, Path::new("fuzz")) else { return false };
-        let again = Config::from_json(config.to_json().as_bytes(), Path::new("fuzz")).expect("what is written can be read");
+        let again = Config::from_json(config.to_json(Dtype::F32).as_bytes(), Path::new("fuzz")).expect("what is written can be read");
         assert_eq!(again, config);
         true
     },

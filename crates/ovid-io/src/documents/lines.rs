@@ -26,6 +26,13 @@ pub struct Lines {
     compressed: bool,
 }
 
+/// How a stream is compressed.
+#[derive(Clone, Copy)]
+enum Packing {
+    Zstandard,
+    Gzip,
+}
+
 impl fmt::Debug for Lines {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Lines").field("path", &self.path).field("line", &self.line).finish_non_exhaustive()
@@ -75,21 +82,51 @@ impl Lines {
             return Err(refuse(io::ErrorKind::IsADirectory.into()));
         }
         let mut lines = Self::from_reader(path, Box::new(File::open(path).map_err(refuse)?), limits, overall);
-        let extension = path.extension().and_then(|e| e.to_str());
-        lines.compressed = matches!(extension, Some("zst" | "gz"));
-        if lines.compressed && lines.input.fill_buf().map_err(refuse)?.is_empty() {
+        let packing = match path.extension().and_then(|e| e.to_str()) {
+            Some("zst") => Packing::Zstandard,
+            Some("gz") => Packing::Gzip,
+            _ => return Ok(lines),
+        };
+        if lines.input.fill_buf().map_err(refuse)?.is_empty() {
             return Err(Error::malformed(path, Place::Byte(0), "the compressed stream is cut off: the file is empty"));
         }
-        let raw = lines.input;
-        lines.input = match extension {
-            Some("zst") => {
-                let decoder = zstd::stream::read::Decoder::with_buffer(raw).map_err(refuse)?;
+        lines.unpack(packing)
+    }
+
+    /// The lines of a stream, unpacking it where its first bytes are those of a compressed file.
+    pub(super) fn unpacked(path: &Path, input: Box<dyn Read + Send>, limits: Limits, overall: Arc<AtomicU64>) -> Result<Self, Error> {
+        let mut lines = Self::from_reader(path, input, limits, overall);
+        if lines.begins_with(&[0x28, 0xb5, 0x2f, 0xfd])? {
+            lines.unpack(Packing::Zstandard)
+        } else if lines.begins_with(&[0x1f, 0x8b])? {
+            lines.unpack(Packing::Gzip)
+        } else {
+            Ok(lines)
+        }
+    }
+
+    /// Whether what is left begins so; nothing is taken.
+    pub(super) fn begins_with(&mut self, expected: &[u8]) -> Result<bool, Error> {
+        // A pipe may give less at first than was asked for.
+        let mut head = Vec::new();
+        self.input.by_ref().take(expected.len() as u64).read_to_end(&mut head).map_err(|cause| self.broken(cause))?;
+        let begins = head == expected;
+        let rest = std::mem::replace(&mut self.input, Box::new(io::empty()));
+        self.input = Box::new(io::Cursor::new(head).chain(rest));
+        Ok(begins)
+    }
+
+    fn unpack(mut self, packing: Packing) -> Result<Self, Error> {
+        let raw = self.input;
+        self.compressed = true;
+        self.input = match packing {
+            Packing::Zstandard => {
+                let decoder = zstd::stream::read::Decoder::with_buffer(raw).map_err(|cause| Error::io(&self.path, "read", cause))?;
                 Box::new(BufReader::with_capacity(BUFFER_BYTES, decoder))
             }
-            Some("gz") => Box::new(BufReader::with_capacity(BUFFER_BYTES, flate2::bufread::MultiGzDecoder::new(raw))),
-            _ => raw,
+            Packing::Gzip => Box::new(BufReader::with_capacity(BUFFER_BYTES, flate2::bufread::MultiGzDecoder::new(raw))),
         };
-        Ok(lines)
+        Ok(self)
     }
 
     pub(super) fn from_reader(path: &Path, input: Box<dyn Read + Send>, limits: Limits, overall: Arc<AtomicU64>) -> Self {

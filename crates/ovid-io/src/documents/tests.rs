@@ -120,10 +120,34 @@ fn folders_are_read_in_the_order_of_names() {
 
 #[test]
 fn standard_input_is_read_too() {
-    let documents =
-        Documents::from_reader("standard input", std::io::Cursor::new(b"{\"text\":\"x\"}\n"), Form::JsonLines, Limits::default());
-    let documents: Vec<_> = documents.map(Result::unwrap).collect();
-    assert_eq!((documents[0].text.as_str(), documents[0].source.as_str()), ("x", "standard input"));
+    /// A pipe whose writer is slow.
+    struct Drops(std::io::Cursor<Vec<u8>>);
+    impl std::io::Read for Drops {
+        fn read(&mut self, buf: &mut [u8]) -> std::io::Result<usize> {
+            let n = buf.len().min(1);
+            self.0.read(&mut buf[..n])
+        }
+    }
+    let lines = b"{\"text\":\"x\"}\n{\"text\":\"y\"}\n";
+    let novel = "{He} said.\n".as_bytes();
+    let cases: [(Vec<u8>, &[&str]); 7] = [
+        (lines.to_vec(), &["x", "y"]),
+        (zstd(lines), &["x", "y"]),
+        (gzip(lines), &["x", "y"]),
+        (novel.to_vec(), &["{He} said.\n"]),
+        (zstd(novel), &["{He} said.\n"]),
+        (b"{".to_vec(), &["{"]),
+        (Vec::new(), &[""]),
+    ];
+    for (bytes, expected) in cases {
+        let mut documents = Documents::open(&[""; 0], Limits::default()).unwrap();
+        let input = Box::new(Drops(std::io::Cursor::new(bytes)));
+        documents.current = Some(Reading::told_by_its_beginning(STDIN, input, Limits::default(), Arc::default()).unwrap());
+        let documents: Vec<_> = documents.map(Result::unwrap).collect();
+        assert_eq!(documents.iter().map(|d| d.text.as_str()).collect::<Vec<_>>(), expected);
+        assert!(documents.iter().all(|d| d.source == "standard input"));
+    }
+    assert_eq!(list(&["-"]).unwrap(), [Path::new("-")]);
 }
 
 #[test]

@@ -28,7 +28,8 @@ fn values(tensor: &TensorView<'_>) -> Vec<f32> {
 #[test]
 fn checkpoints_of_tensorflow_are_read_in_one_file_and_in_several() {
     for path in [fixture("plain"), fixture("plain/model.ckpt"), fixture("sharded")] {
-        let bundle = TfBundle::open(&path, &Silent).unwrap();
+        let bundle = TfBundle::open(&path).unwrap();
+        bundle.verify(&Silent).unwrap();
         for (v, (name, dtype, shape)) in VARIABLES.into_iter().enumerate() {
             let tensor = bundle.tensor(name).unwrap().unwrap();
             assert_eq!((tensor.dtype, tensor.shape.as_slice()), (dtype, shape), "{name}");
@@ -44,7 +45,7 @@ fn checkpoints_of_tensorflow_are_read_in_one_file_and_in_several() {
 
 #[test]
 fn shared_prefixes_unfold() {
-    let bundle = TfBundle::open(&fixture("many"), &Silent).unwrap();
+    let bundle = TfBundle::open(&fixture("many")).unwrap();
     let names: Vec<_> = bundle.names().collect();
     let expected: Vec<_> = (0..40).map(|v| format!("model/a_rather_long_scope_name_that_repeats/h{v:03}/g")).collect();
     assert_eq!(names, expected);
@@ -55,7 +56,7 @@ fn shared_prefixes_unfold() {
 
 #[test]
 fn slices_are_refused_by_name() {
-    let error = TfBundle::open(&fixture("sliced"), &Silent).unwrap_err().to_string();
+    let error = TfBundle::open(&fixture("sliced")).unwrap_err().to_string();
     assert!(
         error.contains("index' at byte ") && error.ends_with("a tensor in slices (a partitioned variable) is not supported"),
         "{error}"
@@ -73,7 +74,7 @@ fn broken(suffix: &str, change: impl FnOnce(&mut Vec<u8>)) -> String {
     let mut bytes = fs::read(&path).unwrap();
     change(&mut bytes);
     fs::write(&path, bytes).unwrap();
-    TfBundle::open(folder.path(), &Silent).unwrap_err().to_string()
+    TfBundle::open(folder.path()).and_then(|bundle| bundle.verify(&Silent)).unwrap_err().to_string()
 }
 
 #[test]
@@ -87,7 +88,7 @@ fn damage_is_found_by_checksum_and_place() {
     check(broken(".index", |b| b.truncate(300)), "does not end as the index of a TensorFlow checkpoint does");
     check(broken(".index", Vec::clear), "too short for the index");
     let folder = tempfile::tempdir().unwrap();
-    let open = || TfBundle::open(folder.path(), &Silent).unwrap_err().to_string();
+    let open = || TfBundle::open(folder.path()).unwrap_err().to_string();
     check(open(), "holds 0 TensorFlow checkpoints");
     fs::write(folder.path().join("checkpoint"), "model_checkpoint_path: \"/home/them/model-7\"\n").unwrap();
     check(open(), "/model-7.index'");

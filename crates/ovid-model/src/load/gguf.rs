@@ -1,7 +1,8 @@
 //! GGUF files as llama.cpp writes GPT-2: its metadata keys and tensor names; matrices lie (outputs, inputs).
 
-use super::source::{Source, Stored, fitting, is_embedding};
+use super::source::Source;
 use crate::{Config, Error, Layout};
+use ovid_io::TensorView;
 use ovid_io::gguf::Gguf;
 use std::path::Path;
 
@@ -103,15 +104,9 @@ impl<'f> Borrowed<'f> {
     }
 }
 
-fn find<'a>(source: &dyn Source, file: &'a Gguf, name: &str, shape: &[usize]) -> Result<Stored<'a>, Error> {
+fn find<'a>(source: &dyn Source, file: &'a Gguf, name: &str) -> Result<(TensorView<'a>, bool), Error> {
     let full = gguf_name(name);
-    let view = file.tensor(&full).ok_or_else(|| source.bad(&full, "missing"))?;
-    let embedding = is_embedding(name);
-    let mut stored = fitting(source, &view, shape, shape.len() == 2 && !embedding)?;
-    if embedding {
-        stored.order = ovid_kernels::backend::Layout::OutIn;
-    }
-    Ok(stored)
+    Ok((file.tensor(&full).ok_or_else(|| source.bad(&full, "missing"))?, true))
 }
 
 impl Source for Borrowed<'_> {
@@ -119,8 +114,8 @@ impl Source for Borrowed<'_> {
         &self.config
     }
 
-    fn tensor(&self, name: &str, shape: &[usize]) -> Result<Stored<'_>, Error> {
-        find(self, self.file, name, shape)
+    fn view(&self, name: &str) -> Result<(TensorView<'_>, bool), Error> {
+        find(self, self.file, name)
     }
 
     fn bad(&self, tensor: &str, cause: &str) -> Error {
@@ -133,8 +128,8 @@ impl Source for GgufModel {
         &self.config
     }
 
-    fn tensor(&self, name: &str, shape: &[usize]) -> Result<Stored<'_>, Error> {
-        find(self, &self.file, name, shape)
+    fn view(&self, name: &str) -> Result<(TensorView<'_>, bool), Error> {
+        find(self, &self.file, name)
     }
 
     fn bad(&self, tensor: &str, cause: &str) -> Error {

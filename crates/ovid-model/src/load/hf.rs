@@ -1,10 +1,12 @@
 //! Hugging Face folders: `config.json`, `model.safetensors` or its shards, names with or without `transformer.`.
 
-use super::source::{Source, Stored, fitting, is_embedding};
+use super::source::Source;
 use crate::{Config, Error, Layout};
 use ovid_io::safetensors::SafeTensorsFolder;
-use ovid_kernels::backend::Layout as Order;
+use ovid_io::{Observer, TensorView};
 use std::path::{Path, PathBuf};
+
+const HEAD: &str = "lm_head.weight";
 
 pub struct HfFolder {
     path: PathBuf,
@@ -31,7 +33,7 @@ impl HfFolder {
         let layout = Layout::new(&self.config);
         for view in self.tensors.tensors() {
             let name = view.name.strip_prefix(self.prefix).unwrap_or(view.name);
-            let tied_head = name == "lm_head.weight" && self.config.tie_word_embeddings;
+            let tied_head = name == HEAD && self.config.tie_word_embeddings;
             // Constant masks that old files carry.
             let mask = name.ends_with(".attn.bias") || name.ends_with(".attn.masked_bias");
             let zero_bias = !self.config.bias && name.rsplit('.').next() == Some("bias") && view.data.iter().all(|b| *b == 0);
@@ -48,14 +50,24 @@ impl Source for HfFolder {
         &self.config
     }
 
-    fn tensor(&self, name: &str, shape: &[usize]) -> Result<Stored<'_>, Error> {
-        let full = if name == "lm_head.weight" { name.to_owned() } else { format!("{}{name}", self.prefix) };
+    fn view(&self, name: &str) -> Result<(TensorView<'_>, bool), Error> {
+        let full = if name == HEAD { name.to_owned() } else { format!("{}{name}", self.prefix) };
         let view = self.tensors.tensor(&full)?.ok_or_else(|| self.bad(&full, "missing"))?;
-        let mut stored = fitting(self, &view, shape, false)?;
-        if is_embedding(name) {
-            stored.order = Order::OutIn;
+        Ok((view, false))
+    }
+
+    /// A head that is tied may be stored once more; it must then be the embedding.
+    fn verify(&self, _observer: &dyn Observer) -> Result<(), Error> {
+        if !self.config.tie_word_embeddings {
+            return Ok(());
         }
-        Ok(stored)
+        let Some(head) = self.tensors.tensor(HEAD)? else { return Ok(()) };
+        let (embedding, _) = self.view("wte.weight")?;
+        if (head.dtype, &head.shape, head.data) == (embedding.dtype, &embedding.shape, embedding.data) {
+            return Ok(());
+        }
+        let cause = format!("it is not '{}', but config.json says that they are one: set tie_word_embeddings to false there", embedding.name);
+        Err(self.bad(HEAD, &cause))
     }
 
     fn bad(&self, tensor: &str, cause: &str) -> Error {

@@ -1,7 +1,7 @@
 //! What every checkpoint layout gives: a configuration, and tensors by Hugging Face's names.
 
 use crate::{Config, Error};
-use ovid_io::{Dtype, TensorView};
+use ovid_io::{Dtype, Observer, TensorView};
 use ovid_kernels::backend::Layout as Order;
 
 /// A stored tensor that has the right shape.
@@ -17,21 +17,31 @@ pub struct Stored<'a> {
 /// An open checkpoint.
 pub trait Source {
     fn config(&self) -> &Config;
-    /// The tensor of a name of `Layout`, which asks for `shape` (Hugging Face's orientation).
-    fn tensor(&self, name: &str, shape: &[usize]) -> Result<Stored<'_>, Error>;
+    /// The stored tensor of a name of `Layout`, and whether its matrices lie (outputs, inputs); embeddings always lie so.
+    fn view(&self, name: &str) -> Result<(TensorView<'_>, bool), Error>;
     /// An error about a tensor.
     fn bad(&self, tensor: &str, cause: &str) -> Error;
+    /// Looks at the values as far as the layout says something about them; called before any of them is used.
+    fn verify(&self, _observer: &dyn Observer) -> Result<(), Error> {
+        Ok(())
+    }
 }
 
-/// Holds a file's tensor against the shape that the configuration asks for; `turned` says that matrices lie (outputs, inputs).
-pub fn fitting<'a>(source: &dyn Source, view: &TensorView<'a>, shape: &[usize], turned: bool) -> Result<Stored<'a>, Error> {
-    let wanted: Vec<usize> = if turned { shape.iter().rev().copied().collect() } else { shape.to_vec() };
-    // The original checkpoint stores matrices with a leading 1.
-    let found: &[usize] = if view.shape.len() == wanted.len() + 1 && view.shape[0] == 1 { &view.shape[1..] } else { &view.shape };
-    if found != wanted {
-        return Err(source.bad(view.name, &format!("its shape is {:?}, and the configuration asks for {wanted:?}", view.shape)));
+impl dyn Source + '_ {
+    /// The tensor of a name of `Layout`, which asks for `shape` (Hugging Face's orientation).
+    pub fn tensor(&self, name: &str, shape: &[usize]) -> Result<Stored<'_>, Error> {
+        let (view, turned) = self.view(name)?;
+        let embedding = is_embedding(name);
+        let turned = turned && shape.len() == 2 && !embedding;
+        let wanted: Vec<usize> = if turned { shape.iter().rev().copied().collect() } else { shape.to_vec() };
+        // The original checkpoint stores matrices with a leading 1.
+        let found: &[usize] = if view.shape.len() == wanted.len() + 1 && view.shape[0] == 1 { &view.shape[1..] } else { &view.shape };
+        if found != wanted {
+            return Err(self.bad(view.name, &format!("its shape is {:?}, and the configuration asks for {wanted:?}", view.shape)));
+        }
+        let order = if turned || embedding { Order::OutIn } else { Order::InOut };
+        Ok(Stored { name: view.name.to_owned(), dtype: view.dtype, order, data: view.data })
     }
-    Ok(Stored { name: view.name.to_owned(), dtype: view.dtype, order: if turned { Order::OutIn } else { Order::InOut }, data: view.data })
 }
 
 /// Whether a parameter is an embedding or the head, which every layout stores (vocabulary or context, C).

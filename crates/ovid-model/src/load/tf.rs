@@ -1,10 +1,9 @@
 //! The original release's folders: `hparams.json` and a TensorFlow checkpoint `model.ckpt.*`, variables `model/h0/attn/c_attn/w`.
 
-use super::source::{Source, Stored, fitting, is_embedding};
+use super::source::{Source, is_embedding};
 use crate::{Config, Error};
-use ovid_io::Observer;
 use ovid_io::tf_bundle::TfBundle;
-use ovid_kernels::backend::Layout as Order;
+use ovid_io::{Observer, TensorView};
 use std::path::{Path, PathBuf};
 
 pub struct TfFolder {
@@ -34,7 +33,7 @@ fn tf_name(name: &str) -> String {
 }
 
 impl TfFolder {
-    pub fn open(path: &Path, observer: &dyn Observer) -> Result<Self, Error> {
+    pub fn open(path: &Path) -> Result<Self, Error> {
         let hparams = path.join("hparams.json");
         let text = ovid_io::Mapped::open(&hparams)?;
         let bad = |key: &str, cause: String| Error::Config { path: hparams.clone(), key: key.to_owned(), cause };
@@ -46,7 +45,7 @@ impl TfFolder {
         };
         let config = Config::new(count("n_vocab")?, count("n_ctx")?, count("n_embd")?, count("n_layer")?, count("n_head")?);
         config.check(&hparams)?;
-        let bundle = TfBundle::open(path, observer)?;
+        let bundle = TfBundle::open(path)?;
         config.check_layers(bundle.names().count(), &hparams, "n_layer")?;
         Ok(Self { path: path.to_owned(), config, bundle })
     }
@@ -57,14 +56,14 @@ impl Source for TfFolder {
         &self.config
     }
 
-    fn tensor(&self, name: &str, shape: &[usize]) -> Result<Stored<'_>, Error> {
+    fn view(&self, name: &str) -> Result<(TensorView<'_>, bool), Error> {
         let full = tf_name(name);
         let view = self.bundle.tensor(&full)?.ok_or_else(|| self.bad(&full, "missing"))?;
-        let mut stored = fitting(self, &view, shape, false)?;
-        if is_embedding(name) {
-            stored.order = Order::OutIn;
-        }
-        Ok(stored)
+        Ok((view, false))
+    }
+
+    fn verify(&self, observer: &dyn Observer) -> Result<(), Error> {
+        Ok(self.bundle.verify(observer)?)
     }
 
     fn bad(&self, tensor: &str, cause: &str) -> Error {
