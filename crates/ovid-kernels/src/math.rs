@@ -102,7 +102,8 @@ impl Activation {
             Self::GeluNew => {
                 let square = L::mul(x, x);
                 let t = tanh_lanes::<L>(L::mul(L::splat(SQRT_2_OVER_PI), L::fma(L::mul(square, x), L::splat(CUBIC), x)));
-                let inner = L::mul(L::splat(SQRT_2_OVER_PI), L::fma(square, L::splat(3.0 * CUBIC), one));
+                // The square of a great number is infinite, where what it is multiplied with has long been nothing.
+                let inner = L::mul(L::splat(SQRT_2_OVER_PI), L::fma(L::min(square, L::splat(1e30)), L::splat(3.0 * CUBIC), one));
                 let bend = L::mul(L::mul(L::mul(half, x), L::sub(one, L::mul(t, t))), inner);
                 L::add(L::fma(half, t, half), bend)
             }
