@@ -1,5 +1,6 @@
 //! What `ovid generate --json` says of one sample.
 
+use ovid_watermark::Mark;
 use serde::{Deserialize, Serialize};
 
 use crate::{Completion, FinishReason, Settings, TokenLogprob, Window};
@@ -37,6 +38,16 @@ pub struct Generation {
     /// The score of beam search.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub score: Option<f32>,
+    /// The watermark that the text bears, and whose key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub watermark: Option<Mark>,
+}
+
+/// What `ovid write --json` prints of the text so far.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Draft {
+    /// All of it, as typed and continued.
+    pub text: String,
 }
 
 /// Which model, by name and by content.
@@ -69,10 +80,26 @@ impl Origin {
 impl Generation {
     /// Puts a completion together with where it comes from.
     pub fn new(prompt: String, completion: Completion, sampler: Settings, origin: &Origin) -> Self {
-        let Completion { prompt_ids, ids, text, seed, finish_reason, window, logprobs, score } = completion;
+        let Completion { prompt_ids, ids, text, seed, finish_reason, window, logprobs, score, watermark } = completion;
         let Origin { model, arithmetic, device } = origin.clone();
         let version = env!("CARGO_PKG_VERSION").to_owned();
-        Self { prompt, prompt_ids, text, ids, seed, finish_reason, window, sampler, model, arithmetic, device, version, logprobs, score }
+        Self {
+            prompt,
+            prompt_ids,
+            text,
+            ids,
+            seed,
+            finish_reason,
+            window,
+            sampler,
+            model,
+            arithmetic,
+            device,
+            version,
+            logprobs,
+            score,
+            watermark,
+        }
     }
 }
 
@@ -91,6 +118,7 @@ mod tests {
             window: Window::after(1024, 1),
             logprobs: None,
             score: None,
+            watermark: None,
         };
         let origin = Origin::exact(ModelId { name: "gpt2".to_owned(), sha256: "00".to_owned() });
         let generation = Generation::new(String::new(), completion, Settings::default(), &origin);

@@ -13,6 +13,6 @@ mod stop;
 
 pub use engine::{Completion, Engine, Event, FinishReason, Options, Request, RequestId, TokenLogprob, Window};
 pub use error::Error;
-pub use generation::{Generation, ModelId, Origin};
+pub use generation::{Draft, Generation, ModelId, Origin};
 pub use recorder::Recorder;
 pub use sampling::{Sampler, Settings};

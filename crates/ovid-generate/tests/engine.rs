@@ -3,11 +3,13 @@
 mod common;
 
 use std::num::{NonZeroU32, NonZeroUsize};
+use std::sync::Arc;
 
 use common::{CONTEXT, Listener, N_VOCAB, alone, engine, model, tokenizer};
 use ovid_generate::sampling::{AtEndOfText, Beams, Sampler, Settings, Temperature, Text};
 use ovid_generate::{Engine, Error, FinishReason, Options, Request, Window};
 use ovid_model::{Output, Segment, Want};
+use ovid_watermark::{GreenList, Key, Scheme, Watermark};
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -29,12 +31,17 @@ fn any_request() -> impl Strategy<Value = Request> {
         Just(json!({"beams": {"n_beams": 3, "length_penalty": 1.0, "early_stopping": "heuristic"}})),
     ];
     let prompt = prop::collection::vec(0u32..N_VOCAB as u32, 0..3 * CONTEXT);
-    (prompt, rules, any::<u64>(), 1u32..4, 0usize..40, prop::option::of(0usize..4)).prop_map(
-        |(prompt, rules, seed, n, max_tokens, logprobs)| {
+    (prompt, rules, any::<u64>(), 1u32..4, 0usize..40, prop::option::of(0usize..4), prop::option::of(0usize..4)).prop_map(
+        |(prompt, rules, seed, n, max_tokens, logprobs, scheme)| {
             let mut settings = settings(rules);
             settings.max_tokens = max_tokens;
             let logprobs = logprobs.filter(|_| settings.beams.is_none());
-            Request { prompt, settings, seed, n_samples: NonZeroU32::new(n).unwrap(), logprobs }
+            let draws = settings.beams.is_none() && settings.temperature != Temperature::GREEDY;
+            let self_hash = Scheme::GreenList(GreenList::new(0.5, 4.0, 3, true).unwrap());
+            let scheme = scheme.map(|i| [self_hash].into_iter().chain(Scheme::all()).nth(i).unwrap());
+            let key = Arc::new(Key::new([1; 32], None));
+            let watermark = scheme.filter(|s| draws || !s.needs_draws()).map(|s| Watermark::new(key, s));
+            Request { prompt, settings, seed, n_samples: NonZeroU32::new(n).unwrap(), logprobs, watermark }
         },
     )
 }
@@ -151,6 +158,37 @@ fn logprobs_are_the_models_own_to_the_bit() {
     for (score, logprob) in scores[1..].iter().zip(got.logprobs.unwrap()) {
         assert_eq!((score.logprob, &score.top), (logprob.logprob, &logprob.top));
     }
+}
+
+#[test]
+fn what_begins_alike_is_computed_once() {
+    let mut engine = engine(options(40 * 16, 512));
+    let prompt: Vec<u32> = (0..20).collect();
+    let mut request = Request::new(prompt.clone(), settings(json!({"max_tokens": 1, "at_end_of_text": "go_on"})), 3);
+    request.n_samples = NonZeroU32::new(5).unwrap();
+    let run = |engine: &mut Engine, request: &Request| {
+        let before = engine.n_computed();
+        let id = engine.submit(request.clone()).unwrap();
+        let mut listener = Listener::default();
+        while !engine.is_idle() {
+            listener.hear(engine.step());
+        }
+        for (sample, want) in (0u32..).zip(alone(request, options(40 * 16, 512))) {
+            assert_eq!(listener.outcomes[&(id, sample)].as_ref().unwrap(), &want);
+        }
+        engine.n_computed() - before
+    };
+    // The first sample computes 20 tokens; the others its last four, each for itself.
+    assert_eq!(run(&mut engine, &request), 20 + 4 * 4);
+    // A later request finds the first block.
+    assert_eq!(run(&mut engine, &request), 5 * 4);
+    request.prompt.push(7);
+    assert_eq!(run(&mut engine, &request), 5 * 5);
+    request.prompt[3] = 99;
+    assert_eq!(run(&mut engine, &request), 21 + 4 * 5);
+    // Sixteen tokens are a block, but the last of them is computed for its scores.
+    request.prompt = prompt[..16].to_vec();
+    assert_eq!(run(&mut engine, &request), 5 * 16);
 }
 
 #[test]

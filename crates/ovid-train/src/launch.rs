@@ -3,7 +3,6 @@
 //! In: a [`TrainConfig`] and a device. Out: a trained model in the run's folder. Everything that the loop leaves to its caller is done here for a GPT-2 on the CPU:
 //! texts are tokenised once, the model begins at random or from a checkpoint, samples are drawn by ovid-generate, the newest model is a Hugging Face folder with its tokenizer.
 
-use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -172,14 +171,8 @@ impl Hooks for Gpt2Hooks<'_> {
         let empty = [String::new()];
         let prompts: &[String] = if self.config.sample_prompts.is_empty() { &empty } else { &self.config.sample_prompts };
         for (i, prompt) in prompts.iter().enumerate() {
-            let request = Request {
-                prompt: tokenizer.encode(prompt.as_bytes()),
-                settings: settings.clone(),
-                seed: self.config.seed.wrapping_add(i as u64),
-                n_samples: NonZeroU32::MIN,
-                logprobs: None,
-            };
-            engine.submit(request)?;
+            let seed = self.config.seed.wrapping_add(i as u64);
+            engine.submit(Request::new(tokenizer.encode(prompt.as_bytes()), settings.clone(), seed))?;
             while !engine.is_idle() {
                 for event in engine.step() {
                     match event {

@@ -33,7 +33,7 @@ pub enum Verdict {
     TooShort,
 }
 
-/// What `ovid watermark detect --json` prints of a text.
+/// What the keys say of a text.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Judgement {
     /// At the false-positive rate that was asked for.
@@ -46,6 +46,18 @@ pub struct Judgement {
     pub n_tokens: usize,
     /// The trials, least p-value first.
     pub trials: Vec<Trial>,
+}
+
+/// What `ovid watermark detect --json` prints of a text: its judgement with the place where it lies.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Judged {
+    /// The file.
+    pub file: Option<String>,
+    /// The line in it, from 1.
+    pub line: Option<u64>,
+    /// What is said of it.
+    #[serde(flatten)]
+    pub judgement: Judgement,
 }
 
 /// One key and scheme tried on a text.

@@ -5,7 +5,7 @@
 
 use std::fmt;
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -74,6 +74,15 @@ impl fmt::Debug for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Key").field("id", &self.id.to_string()).field("name", &self.name).finish_non_exhaustive()
     }
+}
+
+/// What `ovid watermark keygen --json` prints.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewKey {
+    /// The key's identity.
+    pub id: KeyId,
+    /// Where it lies.
+    pub file: PathBuf,
 }
 
 /// The file's fields.

@@ -17,8 +17,8 @@ mod prf;
 mod scheme;
 mod tournament;
 
-pub use detect::{Detector, Evidence, Judgement, Passage, Trial, Verdict};
+pub use detect::{Detector, Evidence, Judged, Judgement, Passage, Trial, Verdict};
 pub use error::Error;
-pub use key::{Key, KeyId};
+pub use key::{Key, KeyId, NewKey};
 pub use mark::{Choice, Marker, Watermark};
 pub use scheme::{GreenList, Gumbel, Mark, Scheme, Tournament};

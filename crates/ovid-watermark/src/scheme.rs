@@ -99,6 +99,16 @@ impl GreenList {
         Ok(Self { gamma_65536: gamma_65536 as u16, delta, context_width, self_hash })
     }
 
+    /// How much scores are raised.
+    pub fn delta(&self) -> f32 {
+        self.delta
+    }
+
+    /// How many tokens decide.
+    pub fn context_width(&self) -> u8 {
+        self.context_width
+    }
+
     /// The share of the vocabulary that is green.
     pub fn gamma(&self) -> f64 {
         f64::from(self.gamma_65536) / 65536.0
@@ -197,6 +207,18 @@ impl Tournament {
             return Err(Error::Setting { name: "layers", value: n_layers.to_string(), must: "between 1 and 32" });
         }
         Ok(Self { context_width, n_layers })
+    }
+}
+
+impl Tournament {
+    /// How many tokens decide.
+    pub fn context_width(&self) -> u8 {
+        self.context_width
+    }
+
+    /// How many rounds are fought.
+    pub fn n_layers(&self) -> u8 {
+        self.n_layers
     }
 }
 

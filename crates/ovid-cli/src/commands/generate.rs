@@ -73,6 +73,7 @@ impl Generate {
                 seed,
                 n_samples: self.samples,
                 logprobs: self.logprobs,
+                watermark: None,
             };
             show.prompt(&String::from_utf8_lossy(&prompt), request)?;
         }

@@ -11,6 +11,7 @@ use super::task::window;
 use crate::sampling::{AtEndOfText, Beams, EarlyStopping, Sampler, Text};
 use crate::{Error, math};
 use ovid_model::KvPool;
+use ovid_watermark::Mark;
 
 /// The state of a search beside its lanes; lane i runs beam i.
 pub(super) struct BeamSearch {
@@ -63,6 +64,10 @@ impl BeamSearch {
 
     pub(super) fn max_tokens(&self) -> usize {
         self.sampler.settings().max_tokens
+    }
+
+    pub(super) fn mark(&self) -> Option<Mark> {
+        self.sampler.mark()
     }
 
     /// Takes the scores of a lane's next token.
@@ -187,6 +192,7 @@ impl BeamSearch {
                 finish_reason: reason,
                 logprobs: None,
                 score: Some(score),
+                watermark: self.sampler.mark(),
             };
             events.push(Event::Finished { request, sample, completion: Box::new(completion) });
         }

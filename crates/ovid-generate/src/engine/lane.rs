@@ -1,5 +1,6 @@
 //! One sequence in the model's cache, and which part of a text it holds.
 
+use super::BLOCK;
 use ovid_model::{KvPool, SequenceId};
 use serde::{Deserialize, Serialize};
 
@@ -59,6 +60,21 @@ impl Lane {
         &self.ids[self.fed..]
     }
 
+    /// Takes from the cache what other texts of the same beginning have computed. The last token is left to the model, for its scores.
+    pub(super) fn adopt(&mut self, kv: &mut KvPool) {
+        if let [but_last @ .., _] = self.pending() {
+            self.fed += kv.adopt(self.sequence, but_last);
+        }
+    }
+
+    /// Whether the next whole block that this lane needs is one that `other` is about to compute.
+    pub(super) fn can_wait_for(&self, other: &Self) -> bool {
+        let (n_seen, n_others) = (self.fed - self.start, other.fed - other.start);
+        let (own, others) = (&self.ids[self.start..], &other.ids[other.start..]);
+        let can_adopt = n_seen.is_multiple_of(BLOCK) && self.pending().len() > BLOCK;
+        can_adopt && n_others < n_seen + BLOCK && others.starts_with(&own[..n_seen + BLOCK])
+    }
+
     /// Says that the model has seen `n` more tokens.
     pub(super) fn advance(&mut self, n: usize) {
         self.fed += n;
@@ -74,8 +90,7 @@ impl Lane {
     pub(super) fn become_text(&mut self, ids: Vec<u32>, kv: &mut KvPool) {
         let same = self.in_common(&ids);
         self.ids = ids;
-        self.fed = self.start + same;
-        kv.truncate(self.sequence, same);
+        self.fed = self.start + kv.truncate(self.sequence, same);
         self.move_window(kv);
     }
 

@@ -3,7 +3,8 @@
 //! [`Engine::submit`] takes a [`Request`], [`Engine::step`] runs the model once over everything that is running and gives [`Event`]s, [`Engine::cancel`]
 //! takes a request back. Requests wait until the cache has room for all they may come to need, first come, first served, and leave as soon as they end.
 //! Prompts are read in pieces beside the drawing of others. The arithmetic (`exact-1`) does not depend on what else is in a batch or how a prompt was cut, and
-//! each sample has its own sampler: so each gets the text it gets alone, to the bit.
+//! each sample has its own sampler: so each gets the text it gets alone, to the bit. What one text has computed of a beginning, in whole blocks of 16 tokens, others
+//! that begin so take from the cache: the samples of one prompt, and later requests while their blocks are still there.
 
 mod beam;
 mod draw;
@@ -60,6 +61,7 @@ pub struct Engine {
     /// Events of `submit` and `cancel`, given out by the next step.
     events: Vec<Event>,
     n_requests: u64,
+    n_computed: u64,
 }
 
 impl Engine {
@@ -77,7 +79,7 @@ impl Engine {
         let kv = model.kv_pool(n_positions).map_err(|error| Error::Model(Arc::new(error)))?;
         let n_vocab = model.config().vocab_size.min(tokenizer.vocab_size());
         let (waiting, running, events) = (VecDeque::new(), Vec::new(), Vec::new());
-        Ok(Self { model, tokenizer, kv, options, n_vocab, free: n_positions, waiting, running, events, n_requests: 0 })
+        Ok(Self { model, tokenizer, kv, options, n_vocab, free: n_positions, waiting, running, events, n_requests: 0, n_computed: 0 })
     }
 
     /// Takes a request; its samples join the batch as soon as there is room.
@@ -85,7 +87,7 @@ impl Engine {
     /// # Errors
     /// [`Error::Setting`], [`Error::Prompt`] or [`Error::NoStart`] where the request cannot be done, [`Error::TooLarge`] where the engine's cache could never hold one of its samples.
     pub fn submit(&mut self, request: Request) -> Result<RequestId, Error> {
-        let Request { mut prompt, settings, seed, n_samples, logprobs } = request;
+        let Request { mut prompt, settings, seed, n_samples, logprobs, watermark } = request;
         settings.check(self.n_vocab)?;
         if prompt.is_empty() {
             prompt.push(self.options.end_of_text.ok_or(Error::NoStart)?);
@@ -112,6 +114,7 @@ impl Engine {
             context,
             needed,
             logprobs,
+            watermark,
         };
         self.waiting.extend(new.tasks(seed, n_samples.get(), &self.tokenizer)?);
         Ok(id)
@@ -125,6 +128,11 @@ impl Engine {
         self.dismiss();
     }
 
+    /// Tokens that the model was run over so far. Those that a text took from the cache are not among them.
+    pub fn n_computed(&self) -> u64 {
+        self.n_computed
+    }
+
     /// Whether nothing is left to do or to say.
     pub fn is_idle(&self) -> bool {
         self.waiting.is_empty() && self.running.is_empty() && self.events.is_empty()
@@ -134,6 +142,7 @@ impl Engine {
     pub fn step(&mut self) -> Vec<Event> {
         let mut events = std::mem::take(&mut self.events);
         self.admit(&mut events);
+        self.running.iter_mut().for_each(|task| task.adopt(&mut self.kv));
         let plan = self.plan();
         if plan.is_empty() {
             return events;
@@ -147,6 +156,7 @@ impl Engine {
             .collect();
         match self.model.forward(&segments, &mut self.kv, Want::LastLogits) {
             Ok(Output::Logits { vocab, values, .. }) => {
+                self.n_computed += plan.iter().map(|part| part.n_tokens as u64).sum::<u64>();
                 for (part, scores) in plan.iter().zip(values.chunks_exact(vocab)) {
                     self.running[part.task].fed(part.lane, part.n_tokens, scores, &mut self.kv, &mut events);
                 }
@@ -187,15 +197,19 @@ impl Engine {
         }
     }
 
-    /// Which tokens of which lanes the model sees next: first the lanes that draw, then prompts as far as the step's rows go.
+    /// Which tokens of which lanes the model sees next: first the lanes that draw, then prompts as far as the step's rows go. A prompt of which an earlier lane
+    /// computes the next block waits for that.
     fn plan(&self) -> Vec<Part> {
         let mut rows = self.options.rows_per_step;
         let mut plan = Vec::new();
         for prompts in [false, true] {
+            let mut earlier: Vec<&lane::Lane> = Vec::new();
             for (task, running) in self.running.iter().enumerate() {
                 for (lane, state) in running.lanes().iter().enumerate() {
                     let n_tokens = state.pending().len();
-                    if n_tokens > 0 && (n_tokens > 1) == prompts && (rows > 0 || !prompts) {
+                    let waits = prompts && earlier.iter().any(|other| state.can_wait_for(other));
+                    earlier.push(state);
+                    if n_tokens > 0 && (n_tokens > 1) == prompts && (rows > 0 || !prompts) && !waits {
                         let n_tokens = n_tokens.min(rows.max(1));
                         rows = rows.saturating_sub(n_tokens);
                         plan.push(Part { task, lane, n_tokens });

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Window;
 use crate::{Error, Settings};
+use ovid_watermark::{Mark, Watermark};
 
 /// A prompt to be continued.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,12 +21,14 @@ pub struct Request {
     pub n_samples: NonZeroU32,
     /// Log-probabilities wanted with each token: how many of the best alternatives beside its own.
     pub logprobs: Option<usize>,
+    /// The watermark that the text is to bear.
+    pub watermark: Option<Watermark>,
 }
 
 impl Request {
-    /// One sample without log-probabilities.
+    /// One sample without log-probabilities and watermark.
     pub fn new(prompt: Vec<u32>, settings: Settings, seed: u64) -> Self {
-        Self { prompt, settings, seed, n_samples: NonZeroU32::MIN, logprobs: None }
+        Self { prompt, settings, seed, n_samples: NonZeroU32::MIN, logprobs: None, watermark: None }
     }
 }
 
@@ -75,6 +78,8 @@ pub struct Completion {
     pub logprobs: Option<Vec<TokenLogprob>>,
     /// The score of beam search: the sum of log-probabilities over the length to the power of the penalty.
     pub score: Option<f32>,
+    /// The watermark that the text bears.
+    pub watermark: Option<Mark>,
 }
 
 /// What happened in a step.

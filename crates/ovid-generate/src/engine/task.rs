@@ -12,6 +12,7 @@ use super::request::{Completion, Event, FinishReason, RequestId};
 use crate::Error;
 use crate::sampling::{Sampler, Settings};
 use ovid_model::KvPool;
+use ovid_watermark::{Mark, Watermark};
 
 /// One unit of admission: everything in it runs at once.
 pub(super) struct Task {
@@ -48,12 +49,13 @@ pub(super) struct New {
     pub(super) context: usize,
     pub(super) needed: usize,
     pub(super) logprobs: Option<usize>,
+    pub(super) watermark: Option<Watermark>,
 }
 
 impl New {
     /// One task per sample, or one for all beams.
     pub(super) fn tasks(self, seed: u64, n_samples: u32, tokenizer: &Arc<Tokenizer>) -> Result<Vec<Task>, Error> {
-        let sampler = Sampler::new(self.settings.clone(), self.n_vocab, self.end_of_text)?;
+        let sampler = Sampler::new(self.settings.clone(), self.n_vocab, self.end_of_text)?.with_watermark(self.watermark.clone())?;
         let output = || Output::new(Arc::clone(tokenizer), self.settings.stop.clone());
         if let Some(beams) = self.settings.beams {
             let search = BeamSearch::new(beams, sampler, self.prompt.len(), self.end_of_text, n_samples as usize, seed, output());
@@ -79,6 +81,13 @@ impl New {
 impl Task {
     pub(super) fn lanes(&self) -> &[Lane] {
         if self.state == State::Running { &self.lanes } else { &[] }
+    }
+
+    /// Takes from the cache what other texts of the same beginning have computed.
+    pub(super) fn adopt(&mut self, kv: &mut KvPool) {
+        if self.state == State::Running {
+            self.lanes.iter_mut().for_each(|lane| lane.adopt(kv));
+        }
     }
 
     pub(super) fn has_ended(&self) -> bool {
@@ -151,7 +160,7 @@ impl Task {
     /// Ends with what there is; a beam search that is cut short has nothing.
     pub(super) fn end(&mut self, reason: FinishReason, events: &mut Vec<Event>) {
         self.state = State::Ended;
-        let (context, n_prompt) = (self.context, self.prompt.len());
+        let (context, n_prompt, watermark) = (self.context, self.prompt.len(), self.mark());
         let ids = self.lanes.first().map_or_else(Vec::new, |lane| lane.ids[n_prompt..].to_vec());
         let empty = |seed| Completion {
             prompt_ids: self.prompt.clone(),
@@ -162,6 +171,7 @@ impl Task {
             window: window(context, n_prompt, 0),
             logprobs: None,
             score: None,
+            watermark,
         };
         match &mut self.method {
             Method::Draw(draw) => {
@@ -179,6 +189,13 @@ impl Task {
                     events.push(Event::Finished { request: self.request, sample, completion });
                 }
             }
+        }
+    }
+
+    fn mark(&self) -> Option<Mark> {
+        match &self.method {
+            Method::Draw(draw) => draw.sampler.mark(),
+            Method::Beams(search) => search.mark(),
         }
     }
 

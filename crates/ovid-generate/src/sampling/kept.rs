@@ -1,8 +1,10 @@
 //! The tokens that are left to draw from, and the rules that cut them down.
 
+use super::process::Text;
 use super::settings::{MinP, TopK, TopP, TopPRule, TypicalP};
 use crate::math;
 use ovid_kernels::Unit;
+use ovid_watermark::{Choice, Marker};
 
 /// The tokens left, in ascending id order, with their weights. The probability of a token is its weight over the sum of weights.
 #[derive(Clone, Debug, Default)]
@@ -75,6 +77,18 @@ impl Kept {
         }
         // Only where rounding left the last sum at or below what was wanted.
         self.ids[last]
+    }
+
+    /// Lets a watermark choose a token, or change the weights that [`Kept::choose`] goes by.
+    pub(super) fn mark(&mut self, marker: &mut Marker, text: Text<'_>) -> Option<u32> {
+        match marker.choose(text.ids, text.n_prompt, &self.ids, &mut self.weights) {
+            Choice::Token(place) => Some(self.ids[place]),
+            Choice::Open => None,
+            Choice::Reweighed => {
+                self.total = math::sum(&self.weights);
+                None
+            }
+        }
     }
 
     /// Starts from the k best of `scores` divided by `temperature`, or from all; `greatest` is the greatest of `scores`.

@@ -88,6 +88,7 @@ impl Session {
             seed: self.seed,
             n_samples: NonZeroU32::MIN,
             logprobs: None,
+            watermark: None,
         };
         if !self.voice.json {
             output::text(&output::bold(&prompt))?;
