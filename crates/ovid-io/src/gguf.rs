@@ -344,9 +344,9 @@ fn dtype(number: u32) -> Result<Dtype, String> {
     })
 }
 
-/// The number of a type in `ggml.h`.
-fn type_number(dtype: Dtype) -> u32 {
-    match dtype {
+/// The number of a type in `ggml.h`, where it has one.
+fn type_number(dtype: Dtype) -> Option<u32> {
+    Some(match dtype {
         Dtype::F32 => 0,
         Dtype::F16 => 1,
         Dtype::Q4_0 => 2,
@@ -354,7 +354,8 @@ fn type_number(dtype: Dtype) -> u32 {
         Dtype::Q4K => 12,
         Dtype::Q6K => 14,
         Dtype::BF16 => 30,
-    }
+        Dtype::U8 | Dtype::U64 => return None,
+    })
 }
 
 #[cfg(test)]

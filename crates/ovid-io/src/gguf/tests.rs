@@ -183,6 +183,7 @@ fn the_writer_refuses_what_cannot_be() {
     check(&[], TensorSpec::new("w".repeat(64), Dtype::F32, [1]), "longer than 63 bytes");
     check(&[], TensorSpec::new("w", Dtype::F32, [1; 5]), "more than 4 dimensions");
     check(&[], TensorSpec::new("w", Dtype::Q4K, [2, 128]), "Q4_K cannot hold the shape [2, 128]");
+    check(&[], TensorSpec::new("w", Dtype::U64, [2]), "GGUF has no type U64");
 }
 
 #[test]

@@ -74,7 +74,8 @@ impl GgufWriter {
             for n in spec.shape.iter().rev() {
                 header.extend((*n as u64).to_le_bytes());
             }
-            header.extend(type_number(spec.dtype).to_le_bytes());
+            let number = type_number(spec.dtype).ok_or_else(|| wrong(format!("GGUF has no type {}", spec.dtype)))?;
+            header.extend(number.to_le_bytes());
             header.extend(offset.to_le_bytes());
             offset += (*n_bytes as u64).next_multiple_of(DEFAULT_ALIGNMENT as u64);
         }

@@ -34,7 +34,7 @@ impl SafeTensorsWriter {
     /// Writes the header.
     ///
     /// # Errors
-    /// If a name is given twice, a type is not F32, F16 or BF16, a tensor would not lie at a multiple of its width (put the wider types first), or the
+    /// If a name is given twice, a type is one of blocks, a tensor would not lie at a multiple of its width (put the wider types first), or the
     /// folder cannot be written to.
     pub fn create(path: &Path, metadata: &[(&str, &str)], specs: &[TensorSpec]) -> Result<Self, Error> {
         let sequence = Sequence::new(path, specs)?;
@@ -46,7 +46,7 @@ impl SafeTensorsWriter {
         let mut begin = 0;
         for (spec, n_bytes) in sequence.specs() {
             let wrong = |cause: String| Error::unwritable(path, Place::Key(spec.name.clone()), cause);
-            if !matches!(spec.dtype, Dtype::F32 | Dtype::F16 | Dtype::BF16) {
+            if !matches!(spec.dtype, Dtype::F32 | Dtype::F16 | Dtype::BF16 | Dtype::U8 | Dtype::U64) {
                 return Err(wrong(format!("safetensors has no type {}", spec.dtype)));
             }
             if spec.name == "__metadata__" {

@@ -3,6 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::{Index, Passage, Span, Words};
+
 /// What [`OverlapReport::format`] says.
 pub const FORMAT: &str = "ovid-overlap-report-1";
 
@@ -183,4 +185,24 @@ pub struct CopiedSpan {
     pub word: u64,
     /// How often the span's first n-gram stands in the corpus.
     pub n_places: u64,
+    /// Whether the training text was read again and has the same words there; null where its file was not at hand.
+    pub same_words: Option<bool>,
+}
+
+/// A span with its place in words.
+pub(super) fn span(index: &Index, words: &Words, span: &Span, passage: Option<&Passage>) -> CopiedSpan {
+    let entry = index.document(span.place.document);
+    let (source, id, file, line) = entry.map(|e| (e.source, e.id, e.file, e.line)).unwrap_or_default();
+    CopiedSpan {
+        begin: words.bytes_of(span.first_word).start as u64,
+        end: words.bytes_of(span.first_word + span.n_words - 1).end as u64,
+        n_words: span.n_words as u64,
+        source,
+        id,
+        file,
+        line,
+        word: u64::from(span.place.word),
+        n_places: span.n_places as u64,
+        same_words: passage.map(|p| p.words == words.slice(span.first_word, span.n_words)),
+    }
 }
