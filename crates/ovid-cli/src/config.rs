@@ -7,6 +7,7 @@ use std::path::Path;
 
 use clap::parser::ValueSource;
 use clap::{ArgAction, ArgMatches, Command};
+use ovid_io::documents::is_stdin;
 
 use crate::failure::Failure;
 
@@ -41,7 +42,8 @@ fn wrong(file: &Path, what: &str) -> Failure {
 }
 
 fn read(file: &Path) -> Result<toml::Table, Failure> {
-    let text = std::fs::read_to_string(file).map_err(|e| ovid_io::Error::io(file, "read", e))?;
+    let text = if is_stdin(file) { std::io::read_to_string(std::io::stdin()) } else { std::fs::read_to_string(file) };
+    let text = text.map_err(|e| ovid_io::Error::io(file, "read", e))?;
     text.parse().map_err(|e: toml::de::Error| {
         let line = e.span().map_or(1, |s| 1 + text.bytes().take(s.start).filter(|b| *b == b'\n').count());
         Failure::input(format!("'{}' line {line}: {}", file.display(), e.message()))

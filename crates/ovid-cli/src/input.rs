@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use ovid_io::documents::{Documents, Form, Limits};
+use ovid_io::documents::{Documents, Form, JsonLinesWriter, Limits, is_stdin};
 
 use crate::failure::Failure;
 
@@ -38,7 +38,7 @@ pub fn texts(typed: Vec<String>, files: &[PathBuf], newline: LastNewline) -> Res
     }
     let mut all: Vec<Texts> = Vec::new();
     for file in files {
-        if file == Path::new("-") {
+        if is_stdin(file) {
             all.push(Box::new(std::iter::once_with(move || stdin().map(|t| newline.of(t)))));
         } else {
             let documents = Documents::open(std::slice::from_ref(file), Limits::default())?;
@@ -50,6 +50,25 @@ pub fn texts(typed: Vec<String>, files: &[PathBuf], newline: LastNewline) -> Res
         }
     }
     Ok(Box::new(all.into_iter().flatten()))
+}
+
+/// Files and folders for what reads them more than once: standard input (`-`) is written into `folder` first.
+pub fn rereadable(paths: &[PathBuf], folder: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let rereadable = |path: &PathBuf| {
+        if !is_stdin(path) {
+            return Ok(path.clone());
+        }
+        std::fs::create_dir_all(folder).map_err(|e| ovid_io::Error::io(folder, "make", e))?;
+        let copy = folder.join("standard input.jsonl.zst");
+        let mut out = JsonLinesWriter::create(&copy)?;
+        for document in Documents::open(&[path], Limits::default())? {
+            let document = document?;
+            out.write(&serde_json::json!({ "text": document.text, "source": document.source, "id": document.id, "title": document.title }))?;
+        }
+        out.finish()?;
+        Ok(copy)
+    };
+    paths.iter().map(rereadable).collect()
 }
 
 /// All of standard input.

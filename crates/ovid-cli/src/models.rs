@@ -10,7 +10,7 @@ use ovid_io::atomic::write_atomic;
 use ovid_io::gguf::Gguf;
 use ovid_io::hub::Hub;
 use ovid_io::{Mapped, Observer, Silent, digest};
-use ovid_model::{Cpu, Gpt2};
+use ovid_model::{Cpu, Gpt2, Info};
 
 use crate::arguments::{Machine, ModelChoice};
 use crate::failure::Failure;
@@ -57,6 +57,14 @@ impl Place {
         match self {
             Self::BuiltIn => Ok(digest::sha256(ovid_mini::GGUF)),
             Self::Path { path, .. } => Ok(digest::sha256_tree(path, observer)?),
+        }
+    }
+
+    /// What its headers say.
+    pub fn info(&self) -> Result<Info, Failure> {
+        match self {
+            Self::BuiltIn => Ok(Info::of_gguf(ovid_mini::NAME, &built_in()?)?),
+            Self::Path { name, path } => Ok(Info::read(name, path)?),
         }
     }
 

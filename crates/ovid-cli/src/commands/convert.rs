@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 use ovid_bpe::Tokenizer;
 use ovid_io::atomic::{IfExists, write_folder};
 use ovid_io::{Dtype, Observer as _};
-use ovid_model::{load_params, save_gguf, save_hf};
+use ovid_model::{Converted, load_params, save_gguf, save_hf};
 
 use crate::failure::Failure;
 use crate::interrupt;
@@ -93,7 +93,7 @@ impl Convert {
         bar.clear();
         let n_params = params.values.len() as u64;
         if voice.json {
-            return output::object(&serde_json::json!({ "path": self.out, "n_params": n_params, "dtype": self.dtype.dtype().to_string() }));
+            return output::object(&Converted { path: self.out, n_params, dtype: self.dtype.dtype() });
         }
         voice.say(&format!("{}: {} parameters as {}", self.out.display(), output::human_count(n_params), self.dtype.dtype()));
         Ok(())

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use ovid_io::hub::{ENDPOINT, Hub};
+use ovid_io::hub::{ENDPOINT, Hub, Pulled};
 
 use crate::failure::Failure;
 use crate::interrupt;
@@ -46,7 +46,7 @@ impl Pull {
             })?;
             bar.clear();
             if voice.json {
-                output::object(&serde_json::json!({ "name": name, "folder": folder }))?;
+                output::object(&Pulled { name: name.clone(), folder })?;
             } else {
                 output::line(&folder.display().to_string())?;
             }

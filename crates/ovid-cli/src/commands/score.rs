@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use ovid_eval::{DocumentScore, Options, Place, Scorer};
-use ovid_io::documents::{Documents, Form, Limits};
+use ovid_io::documents::{Documents, Limits};
 
 use crate::arguments::{Machine, ModelChoice};
 use crate::failure::Failure;
@@ -20,7 +20,7 @@ use crate::progress::Bar;
     after_help = "Examples:\n  ovid score chapter.txt essays.jsonl\n  ovid score --model gpt2 --tokens --text \"So it goes.\"\n  ovid score --json --top 5 chapter.txt"
 )]
 pub struct Score {
-    /// Files and folders: plain text, or JSON Lines with `text`; .gz and .zst too; without any, standard input
+    /// Files and folders: plain text, or JSON Lines with `text`; .gz and .zst too; `-` is standard input, and without any it is read
     #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
     /// Score this text
@@ -70,7 +70,7 @@ impl Score {
 
     fn documents(&self) -> Result<Documents, Failure> {
         if self.files.is_empty() {
-            return Ok(Documents::from_reader("standard input", std::io::stdin(), Form::Text, Limits::default()));
+            return Ok(Documents::open(&["-"], Limits::default())?);
         }
         Ok(Documents::open(&self.files, Limits::default())?)
     }

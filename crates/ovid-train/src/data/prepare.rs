@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use ovid_bpe::Tokenizer;
 use ovid_io::atomic::{IfExists, write_folder};
 use ovid_io::digest::{sha256, sha256_file, sha256_tree};
-use ovid_io::documents::{Document, Documents, Limits, list};
+use ovid_io::documents::{Document, Documents, Limits, is_stdin, list};
 use ovid_io::npy::{TokenWriter, Width};
 use ovid_io::shards::{MANIFEST, Manifest, Shard, SourceCounts, Split};
 use ovid_io::{Observer, Progress, Silent};
@@ -71,6 +71,9 @@ pub fn write_shards(
     let Some(end_of_text) = tokenizer.end_of_text() else {
         return Err(Error::config("tokenizer", "has no end-of-text token to stand between documents"));
     };
+    if texts.iter().any(|path| is_stdin(path)) {
+        return Err(Error::config("text", "standard input can be read once, and texts are read twice"));
+    }
     let rules = held_out(texts, observer)?;
     let manifest = Manifest::new(tokenizer.vocab_size() as u32, tokenizer_sha256, Some(end_of_text));
     let width = manifest.width();

@@ -3,7 +3,7 @@
 use std::io::{IsTerminal, Read};
 
 use clap::Args;
-use serde::Serialize;
+use ovid_bpe::Decoded;
 
 use crate::arguments::ModelChoice;
 use crate::failure::Failure;
@@ -20,23 +20,13 @@ pub struct Decode {
     choice: ModelChoice,
 }
 
-/// What `--json` prints.
-#[derive(Serialize)]
-struct Decoded {
-    /// The text; what is no UTF-8 in it stands as U+FFFD.
-    text: String,
-    /// Whether the bytes are UTF-8, so that `text` is exact.
-    utf8: bool,
-}
-
 impl Decode {
     /// Prints the bytes as they are, with a newline behind them only for people.
     pub fn run(self, voice: Voice) -> Result<(), Failure> {
         let ids = if self.ids.is_empty() { from_stdin()? } else { self.ids };
         let bytes = models::tokenizer(&self.choice)?.decode(&ids)?;
         if voice.json {
-            let utf8 = std::str::from_utf8(&bytes).is_ok();
-            return output::object(&Decoded { text: String::from_utf8_lossy(&bytes).into_owned(), utf8 });
+            return output::object(&Decoded::from(bytes));
         }
         output::raw(&bytes)?;
         if std::io::stdout().is_terminal() { output::line("") } else { Ok(()) }

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use ovid_bpe::{SpecialPolicy, Tokenizer};
-use serde::Serialize;
 
 use crate::arguments::ModelChoice;
 use crate::failure::Failure;
@@ -16,12 +15,12 @@ use crate::output::{self, Voice};
 /// Turn text into token ids
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  ovid tokenize encode \"So it goes.\"\n  ovid tokenize encode --pieces --file chapter.txt\n  cat notes.jsonl | ovid tokenize encode --json"
+    after_help = "Examples:\n  ovid tokenize encode \"So it goes.\"\n  ovid tokenize encode --pieces --file chapter.txt\n  ovid tokenize encode --json --file notes.jsonl"
 )]
 pub struct Encode {
     /// The text; without it and without --file, standard input
     text: Vec<String>,
-    /// Files: plain text, or JSON Lines with `text`; .gz and .zst too
+    /// Files: plain text, or JSON Lines with `text`; .gz and .zst too; `-` is standard input
     #[arg(long, value_name = "FILE", conflicts_with = "text")]
     file: Vec<PathBuf>,
     #[command(flatten)]
@@ -44,14 +43,6 @@ enum Special {
     Refuse,
 }
 
-/// What `--json` prints for each text.
-#[derive(Serialize)]
-struct Encoded {
-    ids: Vec<u32>,
-    /// Start and end of each token, in bytes of the text.
-    offsets: Vec<(usize, usize)>,
-}
-
 impl Encode {
     /// Prints one line a text.
     pub fn run(self, voice: Voice) -> Result<(), Failure> {
@@ -64,7 +55,7 @@ impl Encode {
         for text in input::texts(self.text, &self.file, LastNewline::Kept)? {
             let encoding = tokenizer.encode_offsets(&text?, policy)?;
             if voice.json {
-                output::object(&Encoded { ids: encoding.ids, offsets: encoding.offsets })?;
+                output::object(&encoding)?;
             } else if self.pieces {
                 output::text(&pieces(&tokenizer, &encoding.ids))?;
             } else {

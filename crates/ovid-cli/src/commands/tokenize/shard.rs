@@ -11,6 +11,7 @@ use ovid_train::data::write_shards;
 
 use crate::arguments::{Machine, ModelChoice};
 use crate::failure::Failure;
+use crate::input;
 use crate::interrupt;
 use crate::models;
 use crate::output::{self, Voice};
@@ -22,7 +23,7 @@ use crate::progress::Bar;
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  ovid tokenize shard novels/ --tokenizer my-tokenizer -o shards")]
 pub struct Shard {
-    /// Files and folders of plain text or JSON Lines with `text`; .gz and .zst too
+    /// Files and folders of plain text or JSON Lines with `text`; .gz and .zst too; `-` is standard input
     #[arg(required = true, value_name = "DOCS")]
     docs: Vec<PathBuf>,
     /// The folder for the shards and their manifest
@@ -43,13 +44,15 @@ impl Shard {
         let _graceful = interrupt::graceful();
         let bar = Bar::new(voice);
         let tokenizer = models::tokenizer(&self.choice)?;
+        let spool = tempfile::tempdir().map_err(|e| ovid_io::Error::io(&std::env::temp_dir(), "write", e))?;
+        let docs = input::rereadable(&self.docs, spool.path())?;
         let if_exists = if self.force { IfExists::Replace } else { IfExists::Refuse };
         write_folder::<Failure>(&self.out, if_exists, |folder| {
             let beside = folder.join("tokenizer");
             std::fs::create_dir_all(&beside).map_err(|e| ovid_io::Error::io(&beside, "make", e))?;
             tokenizer.save_hf(&beside)?;
             let sha256 = sha256_file(&beside.join("tokenizer.json"), &Silent)?;
-            write_shards(&self.docs, &tokenizer, sha256, folder, self.machine.threads(), &bar)?;
+            write_shards(&docs, &tokenizer, sha256, folder, self.machine.threads(), &bar)?;
             Ok(())
         })
         .map_err(|e| if self.out.exists() { e.hint("replace it with --force") } else { e })?;

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use ovid_bpe::Trained;
 use ovid_io::documents::{Documents, Limits};
 use ovid_io::{Observer as _, Progress};
 
@@ -16,7 +17,7 @@ use crate::progress::Bar;
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  ovid tokenize train novels/ --vocab-size 8192 -o my-tokenizer")]
 pub struct Train {
-    /// Files and folders of plain text or JSON Lines with `text`; .gz and .zst too
+    /// Files and folders of plain text or JSON Lines with `text`; .gz and .zst too; `-` is standard input
     #[arg(required = true, value_name = "DOCS")]
     docs: Vec<PathBuf>,
     /// The folder for vocab.json, merges.txt and tokenizer.json
@@ -35,7 +36,7 @@ impl Train {
         let _graceful = interrupt::graceful();
         let bar = Bar::new(voice);
         let mut documents = Documents::open(&self.docs, Limits::default())?;
-        let total = Some(documents.bytes_total());
+        let total = Some(documents.bytes_total()).filter(|n| *n > 0);
         let mut failed = None;
         // The trainer takes texts; a document that cannot be read ends them and is reported after.
         let texts = std::iter::from_fn(|| {
@@ -57,7 +58,7 @@ impl Train {
         tokenizer.save_hf(&self.out)?;
         bar.clear();
         if voice.json {
-            return output::object(&serde_json::json!({ "folder": self.out, "vocab_size": tokenizer.vocab_size() }));
+            return output::object(&Trained { folder: self.out, vocab_size: tokenizer.vocab_size() });
         }
         voice.say(&format!("{}: {} tokens", self.out.display(), output::human_count(tokenizer.vocab_size() as u64)));
         Ok(())

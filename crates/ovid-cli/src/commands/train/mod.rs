@@ -11,6 +11,7 @@ use ovid_train::{Event, OneRank, TrainConfig, launch};
 
 use crate::arguments::Machine;
 use crate::failure::Failure;
+use crate::input;
 use crate::interrupt;
 use crate::models;
 use crate::output::{self, Voice};
@@ -53,6 +54,10 @@ impl Train {
                 let path = models::place(Some(name))?.on_disk(&out)?;
                 table.insert(key.to_string(), path.to_string_lossy().into_owned().into());
             }
+        }
+        if let Some(toml::Value::Array(texts)) = table.get_mut("text") {
+            let paths: Vec<PathBuf> = texts.iter().filter_map(|t| t.as_str().map(PathBuf::from)).collect();
+            *texts = input::rereadable(&paths, &out)?.into_iter().map(|p| p.to_string_lossy().into_owned().into()).collect();
         }
         let config = TrainConfig::resolve(None, table)?;
         let device = models::device(&self.machine)?;
