@@ -106,6 +106,19 @@ impl From<ovid_eval::Error> for Failure {
     }
 }
 
+impl From<ovid_bench::Error> for Failure {
+    fn from(error: ovid_bench::Error) -> Self {
+        match error {
+            ovid_bench::Error::Model(e) => e.into(),
+            ovid_bench::Error::Train(e) => e.into(),
+            ovid_bench::Error::Tokenizer(e) => e.into(),
+            ovid_bench::Error::Cancelled => Self::Interrupted,
+            e @ ovid_bench::Error::Kernels(_) => Self::Machine { message: e.to_string(), hint: None },
+            e => Self::input(e.to_string()),
+        }
+    }
+}
+
 impl From<ovid_generate::Error> for Failure {
     fn from(error: ovid_generate::Error) -> Self {
         match error {

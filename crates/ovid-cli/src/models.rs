@@ -103,9 +103,15 @@ fn built_in() -> Result<Gguf, Failure> {
 /// The chosen model on the chosen machine, with its tokenizer.
 pub fn load(choice: &ModelChoice, machine: &Machine, observer: &dyn Observer) -> Result<Loaded, Failure> {
     let place = place(choice.model.as_deref())?;
-    // The model first: a file that is neither is then refused as what it was given for.
-    let model = place.model(device(machine)?, observer)?;
-    let tokenizer = tokenizer(choice)?;
+    let device = device(machine)?;
+    // Side by side, so that the first token is not late. The model's error comes first: a file that is neither is then refused as what it was given for.
+    let (model, tokenizer) = std::thread::scope(|scope| {
+        let tokenizer = scope.spawn(|| tokenizer(choice));
+        let model = place.model(device, observer);
+        (model, tokenizer.join())
+    });
+    let model = model?;
+    let tokenizer = tokenizer.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
     let (known, scored) = (tokenizer.vocab_size(), model.config().vocab_size);
     if known > scored {
         return Err(Failure::input(format!("the model '{}' has {scored} tokens but the tokenizer has {known}", place.name()))

@@ -14,6 +14,7 @@ use ovid_kernels::{packed_dtype, quant};
 use source::Stored;
 pub(crate) use source::{Source, is_embedding};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Opens whatever lies at `path`; no weight is read yet.
 pub(crate) fn open(path: &Path) -> Result<Box<dyn Source>, Error> {
@@ -76,7 +77,9 @@ pub fn load_params(path: &Path, observer: &dyn Observer) -> Result<Params, Error
     values.try_reserve_exact(n).map_err(|_| ovid_kernels::Error::OutOfMemory { what: "parameters", bytes: n.saturating_mul(4) })?;
     for (i, p) in layout.parameters().iter().enumerate() {
         let stored = source.tensor(&p.name, &p.shape)?;
-        check_finite(&*source, &stored)?;
+        if !is_finite(stored.dtype, stored.data) {
+            return Err(not_finite(&*source, &stored));
+        }
         let begin = values.len();
         values.resize(begin + p.range.len(), 0.0);
         let out = &mut values[begin..];
@@ -104,8 +107,8 @@ fn report(observer: &dyn Observer, done: usize, total: usize) -> Result<(), Erro
 }
 
 /// Refuses weights that are not numbers: everything computed from them would be nonsense.
-fn check_finite(source: &dyn Source, stored: &Stored<'_>) -> Result<(), Error> {
-    if is_finite(stored.dtype, stored.data) { Ok(()) } else { Err(source.bad(&stored.name, "it holds NaN or infinity")) }
+fn not_finite(source: &dyn Source, stored: &Stored<'_>) -> Error {
+    source.bad(&stored.name, "it holds NaN or infinity")
 }
 
 /// Whether all stored values (of blocks: all scales) are numbers.
@@ -127,6 +130,9 @@ pub(crate) fn stored_dtype(source: &dyn Source) -> Result<Dtype, Error> {
     Ok(source.tensor("h.0.mlp.c_fc.weight", &[n_embd, n_inner])?.dtype)
 }
 
+/// Bytes that a thread looks through at a time for what is no number.
+const CHECKED_BYTES: usize = 1 << 20;
+
 /// Packs every tensor for the device.
 fn build(source: &dyn Source, dev: Cpu, observer: &dyn Observer) -> Result<Gpt2, Error> {
     source.verify(observer)?;
@@ -136,7 +142,15 @@ fn build(source: &dyn Source, dev: Cpu, observer: &dyn Observer) -> Result<Gpt2,
     let find = |at: &At| -> Result<Stored<'_>, Error> {
         let p = layout.parameters().iter().find(|p| p.range == at.0).expect("every place of the layout is a parameter");
         let stored = source.tensor(&p.name, &p.shape)?;
-        check_finite(source, &stored)?;
+        let pieces = CHECKED_BYTES / stored.dtype.block_bytes() * stored.dtype.block_bytes();
+        let broken = AtomicBool::new(false);
+        dev.pool().run(stored.data.len().div_ceil(pieces), |i| {
+            let piece = &stored.data[i * pieces..stored.data.len().min((i + 1) * pieces)];
+            broken.fetch_or(!is_finite(stored.dtype, piece), Ordering::Relaxed);
+        });
+        if broken.into_inner() {
+            return Err(not_finite(source, &stored));
+        }
         report(observer, done.replace(done.get() + 1), layout.parameters().len())?;
         Ok(stored)
     };

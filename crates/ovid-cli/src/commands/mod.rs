@@ -1,5 +1,6 @@
 //! One file a subcommand.
 
+mod bench;
 mod completions;
 mod convert;
 mod generate;
@@ -25,6 +26,7 @@ pub enum Subcommand {
     Convert(convert::Convert),
     Info(info::Info),
     Pull(pull::Pull),
+    Bench(bench::Bench),
     Completions(completions::Completions),
     Man(man::Man),
 }
@@ -40,6 +42,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         Subcommand::Convert(command) => command.run(voice),
         Subcommand::Info(command) => command.run(voice),
         Subcommand::Pull(command) => command.run(voice),
+        Subcommand::Bench(command) => command.run(voice),
         Subcommand::Tokenize(command) => command.run(voice),
         Subcommand::Completions(command) => command.run(),
         Subcommand::Man(command) => command.run(voice),

@@ -12,6 +12,7 @@ mod rows;
 mod shared;
 pub(crate) mod simd;
 mod tile;
+mod yardstick;
 
 pub use attention::KvLayer;
 pub use panels::{Panels, packed_dtype};

@@ -2,7 +2,7 @@
 //! product of prefill and training read one straight line of memory.
 
 use super::simd::{Kernel, LANES, Lanes, Unit};
-use super::tile::{BLOCK, Bf16, F16, F32, Format, PANEL, Q4, Q8, VECS};
+use super::tile::{BLOCK, Bf16, F16, F32, Format, PANEL, Q4, Q8, VECS, least_magnitude};
 use crate::backend::{Layout, Matrix};
 use crate::{Aligned, Error, Pool, quant};
 use half::f16;
@@ -19,6 +19,8 @@ pub struct Panels {
     pub(super) units: usize,
     pub(super) panel_bytes: usize,
     pub(super) memory: Aligned,
+    /// Of each panel of bf16: its least magnitude, see [`least_magnitude`].
+    least: Vec<u32>,
 }
 
 /// (values of k in a unit, bytes of a unit of one panel) of a packed type.
@@ -40,8 +42,9 @@ impl Panels {
         let (unit, unit_bytes) = geometry(dtype);
         let units = n_in.div_ceil(unit);
         let panel_bytes = units * unit_bytes;
-        let bytes = n_out.div_ceil(PANEL).saturating_mul(panel_bytes);
-        Ok(Self { dtype, n_in, n_out, units, panel_bytes, memory: buffer(bytes.div_ceil(4))? })
+        let n_panels = n_out.div_ceil(PANEL);
+        let least = if dtype == Dtype::BF16 { vec![0; n_panels] } else { Vec::new() };
+        Ok(Self { dtype, n_in, n_out, units, panel_bytes, memory: buffer(n_panels.saturating_mul(panel_bytes).div_ceil(4))?, least })
     }
 
     /// Packs `source` into this memory. Plain types become F32, F16 or BF16 panels; Q8_0 and Q4_0 stay what they are; other block types become F32.
@@ -60,20 +63,25 @@ impl Panels {
             return Ok(());
         }
         let memory = super::Shared::new(self.memory.bytes_mut());
+        let kept = super::Shared::new(&mut self.least);
         pool.run(n_out.div_ceil(PANEL), |p| {
             // SAFETY: panels are disjoint, and each task has its own.
             let panel = unsafe { memory.slice(p * panel_bytes, panel_bytes) };
             let columns = p * PANEL..((p + 1) * PANEL).min(n_out);
-            match source.dtype {
-                Dtype::Q8_0 => q8(source, columns, panel),
-                Dtype::Q4_0 => q4(source, columns, panel),
-                Dtype::Q4K | Dtype::Q6K => dequantised(source, columns, panel),
+            let least = match source.dtype {
+                Dtype::Q8_0 => return q8(source, columns, panel),
+                Dtype::Q4_0 => return q4(source, columns, panel),
+                Dtype::Q4K | Dtype::Q6K => return dequantised(source, columns, panel),
                 // SAFETY: `check` has held the bytes against the shape, and the panel has room for all units of k.
                 Dtype::F32 => unsafe { unit.run(PackPanel { source, columns, dtype, panel, element: PhantomData::<StoredF32> }) },
                 // SAFETY: as above.
                 Dtype::F16 => unsafe { unit.run(PackPanel { source, columns, dtype, panel, element: PhantomData::<StoredF16> }) },
                 // SAFETY: as above.
                 _ => unsafe { unit.run(PackPanel { source, columns, dtype, panel, element: PhantomData::<StoredBf16> }) },
+            };
+            if dtype == Dtype::BF16 {
+                // SAFETY: one value a panel.
+                unsafe { kept.slice(p, 1)[0] = least };
             }
         });
         Ok(())
@@ -106,6 +114,11 @@ impl Panels {
                 }
             };
         }
+    }
+
+    /// The least magnitude of a panel of bf16; of other types nothing is known.
+    pub(super) fn least_of(&self, panel: usize) -> u32 {
+        self.least.get(panel).copied().unwrap_or(0)
     }
 
     /// Bytes in memory.
@@ -190,7 +203,7 @@ impl Element for StoredBf16 {
     }
 }
 
-/// Packs plain values of one panel as F32, F16 or BF16.
+/// Packs plain values of one panel as F32, F16 or BF16; gives the least magnitude of the last.
 struct PackPanel<'a, E> {
     source: &'a Matrix<'a>,
     columns: Range<usize>,
@@ -200,10 +213,11 @@ struct PackPanel<'a, E> {
 }
 
 impl<E: Element> Kernel for PackPanel<'_, E> {
-    type Out = ();
+    type Out = u32;
 
     #[inline(always)]
-    unsafe fn run<L: Lanes>(self) {
+    unsafe fn run<L: Lanes>(self) -> u32 {
+        let mut least = [u32::MAX; LANES];
         // Sixteen steps of k by the panel's two vectors of outputs; lanes beyond the matrix are 0.
         let mut tile = [[L::splat(0.0); LANES]; VECS];
         let n_in = self.source.n_in;
@@ -236,7 +250,12 @@ impl<E: Element> Kernel for PackPanel<'_, E> {
                     let out = self.panel.as_mut_ptr().cast::<i32>().add(k0 / 2 * PANEL);
                     for pair in 0..steps.div_ceil(2) {
                         for v in 0..VECS {
-                            L::store_i(out.add(pair * PANEL + v * LANES), L::pair_bf16(tile[v][2 * pair], tile[v][2 * pair + 1]));
+                            let (even, odd) = (tile[v][2 * pair], tile[v][2 * pair + 1]);
+                            L::store_i(out.add(pair * PANEL + v * LANES), L::pair_bf16(even, odd));
+                            if !L::WIDE {
+                                least_magnitude(&mut least, L::to_array(even));
+                                least_magnitude(&mut least, L::to_array(odd));
+                            }
                         }
                     }
                 }
@@ -262,6 +281,7 @@ impl<E: Element> Kernel for PackPanel<'_, E> {
             }
             k0 += LANES;
         }
+        least.into_iter().fold(u32::MAX, u32::min)
     }
 }
 
@@ -284,11 +304,13 @@ fn q8(source: &Matrix<'_>, columns: Range<usize>, panel: &mut [u8]) {
         for lane in 0..PANEL {
             let Some(n) = Some(columns.start + lane).filter(|n| *n < columns.end) else { continue };
             let stored = &source.data[(n * source.n_in / BLOCK + block) * size..][..size];
-            for g in 0..BLOCK / 4 {
-                let four: [u8; 4] = std::array::from_fn(|i| stored[2 + 4 * g + i] ^ 0x80);
-                out[(g * PANEL + lane) * 4..][..4].copy_from_slice(&four);
+            let (scale, bytes) = stored.split_at(2);
+            for (four, out) in bytes.chunks_exact(4).zip(out.chunks_exact_mut(4 * PANEL)) {
+                // All four at once: this is what loading a model waits for.
+                let with_offset = u32::from_ne_bytes([four[0], four[1], four[2], four[3]]) ^ 0x8080_8080;
+                out[4 * lane..][..4].copy_from_slice(&with_offset.to_ne_bytes());
             }
-            out[BLOCK * PANEL + lane * 2..][..2].copy_from_slice(&stored[..2]);
+            out[BLOCK * PANEL + lane * 2..][..2].copy_from_slice(scale);
         }
     }
 }

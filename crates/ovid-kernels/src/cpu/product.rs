@@ -1,13 +1,14 @@
 //! y = x W (+ b), the product behind every linear layer, its two gradients and the head.
 //!
-//! Rows are packed into strips, weights lie in panels; a task is a few panels by a few strips, walked in pieces of k that stay in the first-level cache. A tile that
-//! goes on along k starts from the stored partial, so the pieces do not change the chain.
+//! Rows are packed into strips, weights lie in panels; a task is a few panels by a few strips, walked in pieces of k that stay in the first-level cache. The strips of
+//! one piece lie one behind the other, so that a panel meets them in one straight line of memory. A tile that goes on along k starts from the stored partial, so the
+//! pieces do not change the chain.
 //! Cost: 2 M K N operations; bytes: the panels once (decoding: the limit), or strips once for every 128 outputs (prefill: far below the limit).
 
 use super::panels::Panels;
 use super::rows::{PackStrip, Source, tile_rows};
 use super::simd::{Kernel, LANES, Lanes, Unit};
-use super::tile::{Bf16, F16, F32, Format, PANEL, Q4, Q8, VECS};
+use super::tile::{Bf16, F16, F32, Format, PANEL, Q4, Q8, VECS, least_magnitude, never_subnormal};
 use super::{Scratch, Shared};
 use crate::math::Activation;
 use crate::{Error, Pool};
@@ -25,8 +26,9 @@ pub enum Finish<'a> {
     Continue,
 }
 
-/// Values of k in a piece: 256 f32 of a panel are 32 KiB.
+/// Values of k in a piece on wide units, and bytes of a panel in a piece on others, whose first-level cache is smaller and whose tiles read a panel twice.
 const PIECE: usize = 256;
+const NARROW_PIECE_BYTES: usize = 16 << 10;
 /// Panels and strips of a task.
 const TASK_PANELS: usize = 4;
 const TASK_STRIPS: usize = 16;
@@ -71,15 +73,23 @@ impl Job<'_> {
         let wide = self.unit == Unit::Avx512;
         let strip_rows = F::MAX_ROWS[usize::from(!wide)];
         let n_strips = self.n_rows.div_ceil(strip_rows);
-        let strip_bytes = self.w.units * strip_rows * F::ROW_BYTES;
-        let mut packed = scratch.take((n_strips * strip_bytes).div_ceil(4), "packed rows")?;
+        // With one strip nothing is gained by pieces.
+        let piece = if n_strips == 1 { self.w.units.max(1) } else { piece_units::<F>(wide) };
+        let strip_bytes = piece * strip_rows * F::ROW_BYTES[usize::from(!wide)];
+        let piece_stride = n_strips * strip_bytes;
+        let n_pieces = self.w.units.div_ceil(piece);
+        let mut packed = scratch.take((n_pieces * piece_stride).div_ceil(4), "packed rows")?;
         let strips = Shared::new(packed.bytes_mut());
         let rows_of = |s: usize| strip_rows.min(self.n_rows - s * strip_rows);
+        let mut least = vec![0; n_strips];
+        let kept = Shared::new(&mut least);
         let pack = |s: usize| {
-            // SAFETY: each strip is packed by one task into its own bytes.
+            // SAFETY: each strip is packed by one task into its own bytes of each piece.
             unsafe {
-                let out = strips.slice(s * strip_bytes, strip_bytes).as_mut_ptr();
-                self.unit.run(PackStrip { source: self.x, first_row: s * strip_rows, rows: rows_of(s), out, format: PhantomData::<F> });
+                let out = strips.pointer().add(s * strip_bytes);
+                let (first_row, format) = (s * strip_rows, PhantomData::<F>);
+                let strip = PackStrip { source: self.x, first_row, rows: rows_of(s), out, piece, piece_stride, format };
+                kept.slice(s, 1)[0] = self.unit.run(strip);
             }
         };
         if self.n_rows * self.x.n_k < 1 << 14 {
@@ -102,8 +112,11 @@ impl Job<'_> {
                 self.unit.run(Task::<F> {
                     job: self,
                     strips: strips.pointer(),
+                    least: &least,
                     strip_rows,
                     strip_bytes,
+                    piece,
+                    piece_stride,
                     panels,
                     group,
                     format: PhantomData,
@@ -115,20 +128,36 @@ impl Job<'_> {
     }
 }
 
+/// Units of k in a piece: whole vectors of k, so that no vector of packed rows lies in two.
+fn piece_units<F: Format>(wide: bool) -> usize {
+    if wide { (PIECE / F::UNIT).max(1) } else { (NARROW_PIECE_BYTES / F::PANEL_BYTES).next_multiple_of(LANES) }
+}
+
 struct Task<'a, F: Format> {
     job: &'a Job<'a>,
     strips: *const u8,
+    /// Of each strip.
+    least: &'a [u32],
     strip_rows: usize,
+    /// Of one piece.
     strip_bytes: usize,
+    /// Units of k.
+    piece: usize,
+    piece_stride: usize,
     panels: std::ops::Range<usize>,
     group: std::ops::Range<usize>,
     format: PhantomData<F>,
 }
 
-/// A tile's outputs while its chain is not finished.
+/// A tile's outputs while its chain is not finished, and whether its chains can meet no subnormal number.
 #[derive(Clone, Copy)]
 #[repr(C, align(64))]
-struct Partial([f32; 12 * PANEL]);
+struct Partial {
+    values: [f32; 12 * PANEL],
+    is_normal: bool,
+}
+
+const EMPTY: Partial = Partial { values: [0.0; 12 * PANEL], is_normal: false };
 
 impl<F: Format> Kernel for Task<'_, F> {
     type Out = ();
@@ -136,37 +165,35 @@ impl<F: Format> Kernel for Task<'_, F> {
     #[inline(always)]
     unsafe fn run<L: Lanes>(self) {
         let job = self.job;
-        let pieces = job.w.units.div_ceil((PIECE / F::UNIT).max(1));
-        // With one strip nothing is gained by pieces.
-        let piece = if self.group.len() == 1 || pieces <= 1 { job.w.units } else { (PIECE / F::UNIT).max(1) };
-        let mut one = Partial([0.0; 12 * PANEL]);
+        let mut one = EMPTY;
         let mut many = Vec::new();
-        let whole = piece >= job.w.units;
+        let whole = self.piece >= job.w.units;
         if !whole {
-            many.resize(self.panels.len() * self.group.len(), Partial([0.0; 12 * PANEL]));
+            many.resize(self.panels.len() * self.group.len(), EMPTY);
         }
         let mut begin = 0;
         while begin < job.w.units {
-            let end = (begin + piece).min(job.w.units);
+            let end = (begin + self.piece).min(job.w.units);
             for (i, p) in self.panels.clone().enumerate() {
                 let b = job.w.memory.bytes().as_ptr().add(p * job.w.panel_bytes + begin * F::PANEL_BYTES);
                 for (j, s) in self.group.clone().enumerate() {
                     let rows = self.strip_rows.min(job.n_rows - s * self.strip_rows);
                     let m_tile = tile_rows(rows);
-                    let a = self.strips.add(s * self.strip_bytes + begin * m_tile * F::ROW_BYTES);
+                    let a = self.strips.add(begin / self.piece * self.piece_stride + s * self.strip_bytes);
                     let partial = if whole { &mut one } else { &mut many[i * self.group.len() + j] };
                     let place = Place { first_row: s * self.strip_rows, rows, first_column: p * PANEL };
                     if begin == 0 {
-                        start::<L>(job, &place, partial);
+                        let least = start::<L, F>(job, &place, partial);
+                        partial.is_normal = never_subnormal(self.least[s], job.w.least_of(p), least);
                     }
-                    let c = partial.0.as_mut_ptr();
+                    let walk = Walk { units: end - begin, a, b, ahead: self.strip_bytes };
                     match m_tile {
-                        1 => tile::<L, F, 1>(end - begin, a, b, c),
-                        2 => tile::<L, F, 2>(end - begin, a, b, c),
-                        4 => tile::<L, F, 4>(end - begin, a, b, c),
-                        6 => tile::<L, F, 6>(end - begin, a, b, c),
-                        8 => tile::<L, F, 8>(end - begin, a, b, c),
-                        _ => tile::<L, F, 12>(end - begin, a, b, c),
+                        1 => tile::<L, F, 1>(&walk, partial),
+                        2 => tile::<L, F, 2>(&walk, partial),
+                        4 => tile::<L, F, 4>(&walk, partial),
+                        6 => tile::<L, F, 6>(&walk, partial),
+                        8 => tile::<L, F, 8>(&walk, partial),
+                        _ => tile::<L, F, 12>(&walk, partial),
                     }
                     if end == job.w.units {
                         finish::<L>(job, &place, partial);
@@ -180,7 +207,7 @@ impl<F: Format> Kernel for Task<'_, F> {
                 for s in self.group.clone() {
                     let rows = self.strip_rows.min(job.n_rows - s * self.strip_rows);
                     let place = Place { first_row: s * self.strip_rows, rows, first_column: p * PANEL };
-                    start::<L>(job, &place, &mut one);
+                    start::<L, F>(job, &place, &mut one);
                     finish::<L>(job, &place, &one);
                 }
             }
@@ -194,30 +221,39 @@ struct Place {
     first_column: usize,
 }
 
+/// A way along k: units, rows, panel, and how far behind the rows the next tile's lie.
+struct Walk {
+    units: usize,
+    a: *const u8,
+    b: *const u8,
+    ahead: usize,
+}
+
 #[inline(always)]
-unsafe fn tile<L: Lanes, F: Format, const M: usize>(units: usize, a: *const u8, b: *const u8, c: *mut f32) {
+unsafe fn tile<L: Lanes, F: Format, const M: usize>(walk: &Walk, partial: &mut Partial) {
     if M > F::MAX_ROWS[usize::from(!L::WIDE)] {
         return;
     }
-    if L::WIDE {
-        tile_of::<L, F, M, VECS>(units, a, b, 0, c);
+    // One or two rows need both vectors: their chains alone would not keep the multiply units busy.
+    if L::WIDE || M <= 2 {
+        tile_of::<L, F, M, VECS>(walk, 0, partial);
     } else {
         for v in 0..VECS {
-            tile_of::<L, F, M, 1>(units, a, b, v, c);
+            tile_of::<L, F, M, 1>(walk, v, partial);
         }
     }
 }
 
 #[inline(always)]
-unsafe fn tile_of<L: Lanes, F: Format, const M: usize, const V: usize>(units: usize, a: *const u8, b: *const u8, v0: usize, c: *mut f32) {
-    let c = c.add(v0 * LANES);
+unsafe fn tile_of<L: Lanes, F: Format, const M: usize, const V: usize>(walk: &Walk, v0: usize, partial: &mut Partial) {
+    let c = partial.values.as_mut_ptr().add(v0 * LANES);
     let mut acc = [[L::splat(0.0); V]; M];
     for m in 0..M {
         for v in 0..V {
             acc[m][v] = L::load(c.add(m * PANEL + v * LANES));
         }
     }
-    F::chain::<L, M, V>(units, a, b, v0, &mut acc);
+    F::chain::<L, M, V>(walk.units, walk.a, walk.b, v0, walk.ahead, partial.is_normal, &mut acc);
     for m in 0..M {
         for v in 0..V {
             L::store(c.add(m * PANEL + v * LANES), acc[m][v]);
@@ -225,26 +261,31 @@ unsafe fn tile_of<L: Lanes, F: Format, const M: usize, const V: usize>(units: us
     }
 }
 
-/// The chains begin at +0, or at what the output holds.
+/// The chains begin at +0, or at what the output holds, whose least magnitude comes back (bf16 alone asks for it).
 #[inline(always)]
-unsafe fn start<L: Lanes>(job: &Job<'_>, place: &Place, partial: &mut Partial) {
-    let c = partial.0.as_mut_ptr();
-    if !matches!(job.finish, Finish::Continue) {
-        for i in 0..12 * VECS {
-            L::store(c.add(i * LANES), L::splat(0.0));
-        }
-        return;
+unsafe fn start<L: Lanes, F: Format>(job: &Job<'_>, place: &Place, partial: &mut Partial) -> u32 {
+    let c = partial.values.as_mut_ptr();
+    for i in 0..tile_rows(place.rows) * VECS {
+        L::store(c.add(i * LANES), L::splat(0.0));
     }
+    if !matches!(job.finish, Finish::Continue) {
+        return u32::MAX;
+    }
+    let mut least = [u32::MAX; LANES];
     for m in 0..place.rows {
         for v in 0..VECS {
             let column = place.first_column + v * LANES;
             let n = job.w.n_out.saturating_sub(column).min(LANES);
             if n > 0 {
-                let y = job.out.pointer().add((place.first_row + m) * job.w.n_out + column);
-                L::store(c.add(m * PANEL + v * LANES), L::load_part(y, n));
+                let y = L::load_part(job.out.pointer().add((place.first_row + m) * job.w.n_out + column), n);
+                L::store(c.add(m * PANEL + v * LANES), y);
+                if F::DTYPE == Dtype::BF16 && !L::WIDE {
+                    least_magnitude(&mut least, L::to_array(y));
+                }
             }
         }
     }
+    least.into_iter().fold(u32::MAX, u32::min)
 }
 
 #[inline(always)]
@@ -265,7 +306,7 @@ unsafe fn finish<L: Lanes>(job: &Job<'_>, place: &Place, partial: &Partial) {
         };
         for m in 0..place.rows {
             let out = job.out.pointer().add((place.first_row + m) * job.w.n_out + column);
-            let mut y = L::load(partial.0.as_ptr().add(m * PANEL + v * LANES));
+            let mut y = L::load(partial.values.as_ptr().add(m * PANEL + v * LANES));
             if bias.is_some() {
                 y = L::add(y, b);
             }

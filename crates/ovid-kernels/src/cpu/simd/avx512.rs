@@ -26,6 +26,7 @@ fn first(n: usize) -> __mmask16 {
 impl Lanes for Avx512 {
     type F = __m512;
     type I = __m512i;
+    type Bytes = __m512i;
     const WIDE: bool = true;
 
     #[inline(always)]
@@ -121,11 +122,28 @@ impl Lanes for Avx512 {
         _mm512_and_si512(_mm512_srli_epi16::<4>(a), _mm512_set1_epi8(0x0f))
     }
     #[inline(always)]
-    unsafe fn dot_u8_i8(acc: __m512i, w: __m512i, x: __m512i) -> __m512i {
-        _mm512_dpbusd_epi32(acc, w, x)
+    unsafe fn bytes(w: __m512i) -> __m512i {
+        w
     }
     #[inline(always)]
-    unsafe fn dot_bf16(acc: __m512, w: __m512i, x: __m512i) -> __m512 {
+    unsafe fn dot_bytes(acc: __m512i, w: __m512i, x: *const i32, _step: usize) -> __m512i {
+        _mm512_dpbusd_epi32(acc, w, _mm512_set1_epi32(*x))
+    }
+    #[inline(always)]
+    unsafe fn dot_nibbles(sums: __m512i, w: __m512i, x: __m512i) -> __m512i {
+        _mm512_dpbusd_epi32(sums, w, x)
+    }
+    #[inline(always)]
+    unsafe fn nibble_sums(sums: __m512i) -> __m512i {
+        sums
+    }
+    #[inline(always)]
+    unsafe fn add_i(a: __m512i, b: __m512i) -> __m512i {
+        _mm512_add_epi32(a, b)
+    }
+    #[inline(always)]
+    unsafe fn dot_bf16<const NORMAL: bool>(acc: __m512, w: __m512i, x: *const i32, _step: usize) -> __m512 {
+        let x = _mm512_set1_epi32(*x);
         _mm512_dpbf16_ps(acc, std::mem::transmute::<__m512i, __m512bh>(w), std::mem::transmute::<__m512i, __m512bh>(x))
     }
     #[inline(always)]
@@ -133,6 +151,14 @@ impl Lanes for Avx512 {
         let low = _mm512_cvtepu16_epi32(std::mem::transmute::<__m256bh, __m256i>(_mm512_cvtneps_pbh(even)));
         let high = _mm512_cvtepu16_epi32(std::mem::transmute::<__m256bh, __m256i>(_mm512_cvtneps_pbh(odd)));
         _mm512_or_si512(low, _mm512_slli_epi32::<16>(high))
+    }
+    #[inline(always)]
+    unsafe fn even_bf16(x: __m512i) -> __m512 {
+        _mm512_castsi512_ps(_mm512_slli_epi32::<16>(x))
+    }
+    #[inline(always)]
+    unsafe fn odd_bf16(x: __m512i) -> __m512 {
+        _mm512_castsi512_ps(_mm512_and_si512(x, _mm512_set1_epi32(0xffff_0000u32 as i32)))
     }
     #[inline(always)]
     unsafe fn store_i(p: *mut i32, x: __m512i) {

@@ -24,9 +24,15 @@ pub trait Lanes: Copy + 'static {
     type F: Copy;
     /// Sixteen i32.
     type I: Copy;
-    /// Whether the register file holds a tile of 12 rows by 2 vectors (else 6 by 1).
+    /// Weights made ready for [`Lanes::dot_bytes`].
+    type Bytes: Copy;
+    /// Whether the register file holds a tile of 12 rows by 2 vectors (else 6 by 1), and one instruction is a dot product of bytes or of bf16. Rows are packed for it
+    /// in fewer words: see [`Lanes::dot_bytes`] and [`Lanes::dot_bf16`].
     const WIDE: bool;
 
+    /// Asks for a cache line that is wanted soon. A hint: any address will do. A unit for which it is worth no instruction does nothing.
+    #[inline(always)]
+    unsafe fn prefetch(_p: *const u8) {}
     unsafe fn load(p: *const f32) -> Self::F;
     unsafe fn store(p: *mut f32, x: Self::F);
     /// The first `n` lanes from memory, the others 0.
@@ -75,13 +81,27 @@ pub trait Lanes: Copy + 'static {
     unsafe fn low_nibbles(a: Self::I) -> Self::I;
     /// The high nibble of each byte.
     unsafe fn high_nibbles(a: Self::I) -> Self::I;
-    /// `acc` plus, lane by lane, the sum of four products of unsigned bytes of `w` with signed bytes of `x`.
-    unsafe fn dot_u8_i8(acc: Self::I, w: Self::I, x: Self::I) -> Self::I;
-    /// `acc` plus, lane by lane, the odd and then the even product of the two bf16 in each 32-bit lane, each fused and rounded, subnormal results flushed to zero
-    /// (`vdpbf16ps`). Inputs have no subnormals: packing flushes them.
-    unsafe fn dot_bf16(acc: Self::F, w: Self::I, x: Self::I) -> Self::F;
+    /// Makes four unsigned bytes of weights in each lane ready.
+    unsafe fn bytes(w: Self::I) -> Self::Bytes;
+    /// `acc` plus, lane by lane, the sum of four products of the weights' unsigned bytes with four signed bytes of a row. These lie at `x`: on wide units as four bytes;
+    /// on others as the even two, 16 bits each, and `step` words behind them the odd two.
+    unsafe fn dot_bytes(acc: Self::I, w: Self::Bytes, x: *const i32, step: usize) -> Self::I;
+    /// `sums` plus, lane by lane, the sum of four products of nibbles of weights with signed bytes of at most 127. What eight calls add up in `sums`, from 0 on,
+    /// [`Lanes::nibble_sums`] turns into 32-bit lanes.
+    unsafe fn dot_nibbles(sums: Self::I, w: Self::I, x: Self::I) -> Self::I;
+    /// See [`Lanes::dot_nibbles`].
+    unsafe fn nibble_sums(sums: Self::I) -> Self::I;
+    unsafe fn add_i(a: Self::I, b: Self::I) -> Self::I;
+    /// `acc` plus, lane by lane, the odd and then the even product of two bf16, each fused and rounded, subnormal results flushed to zero (`vdpbf16ps`). Inputs have no
+    /// subnormals: packing flushes them. The row's two lie at `x`: on wide units as one word, the even one low; on others as f32, the odd one `step` words behind.
+    /// `NORMAL` says that no subnormal can arise, so that nothing has to be flushed.
+    unsafe fn dot_bf16<const NORMAL: bool>(acc: Self::F, w: Self::I, x: *const i32, step: usize) -> Self::F;
     /// Two values rounded to bf16 in each 32-bit lane, the even one low; subnormals are zero, ties go to even.
     unsafe fn pair_bf16(even: Self::F, odd: Self::F) -> Self::I;
+    /// The even one of two bf16 in each lane, as f32.
+    unsafe fn even_bf16(x: Self::I) -> Self::F;
+    /// The odd one of two bf16 in each lane, as f32.
+    unsafe fn odd_bf16(x: Self::I) -> Self::F;
     unsafe fn store_i(p: *mut i32, x: Self::I);
     /// The same bits.
     unsafe fn as_f(x: Self::I) -> Self::F;

@@ -25,6 +25,7 @@ fn flush(x: f32) -> f32 {
 impl Lanes for Scalar {
     type F = F;
     type I = I;
+    type Bytes = I;
     const WIDE: bool = false;
 
     #[inline(always)]
@@ -122,19 +123,43 @@ impl Lanes for Scalar {
         std::array::from_fn(|i| a[i] >> 4 & 0x0f0f_0f0f)
     }
     #[inline(always)]
-    unsafe fn dot_u8_i8(acc: I, w: I, x: I) -> I {
+    unsafe fn bytes(w: I) -> I {
+        w
+    }
+    #[inline(always)]
+    unsafe fn dot_bytes(acc: I, w: I, x: *const i32, step: usize) -> I {
+        let (even, odd) = (*x, *x.add(step));
         std::array::from_fn(|i| {
-            let (w, x) = (w[i].to_le_bytes(), x[i].to_le_bytes());
-            acc[i] + (0..4).map(|j| i32::from(w[j]) * i32::from(x[j] as i8)).sum::<i32>()
+            let w = w[i].to_le_bytes().map(i32::from);
+            let pair = |a: i32, b: i32, x: i32| a * i32::from(x as i16) + b * (x >> 16);
+            acc[i] + pair(w[0], w[2], even) + pair(w[1], w[3], odd)
         })
     }
     #[inline(always)]
-    unsafe fn dot_bf16(acc: F, w: I, x: I) -> F {
-        let odd = |v: i32| f32::from_bits(v as u32 & 0xffff_0000);
-        let even = |v: i32| f32::from_bits((v as u32) << 16);
+    unsafe fn dot_nibbles(sums: I, w: I, x: I) -> I {
         std::array::from_fn(|i| {
-            let acc = flush(odd(w[i]).mul_add(odd(x[i]), flush(acc[i])));
-            flush(even(w[i]).mul_add(even(x[i]), acc))
+            let (w, x) = (w[i].to_le_bytes(), x[i].to_le_bytes());
+            sums[i] + (0..4).map(|j| i32::from(w[j]) * i32::from(x[j] as i8)).sum::<i32>()
+        })
+    }
+    #[inline(always)]
+    unsafe fn nibble_sums(sums: I) -> I {
+        sums
+    }
+    #[inline(always)]
+    unsafe fn add_i(a: I, b: I) -> I {
+        std::array::from_fn(|i| a[i] + b[i])
+    }
+    #[inline(always)]
+    unsafe fn dot_bf16<const NORMAL: bool>(acc: F, w: I, x: *const i32, step: usize) -> F {
+        let (even, odd) = (f32::from_bits(*x as u32), f32::from_bits(*x.add(step) as u32));
+        let (w_even, w_odd) = (Self::even_bf16(w), Self::odd_bf16(w));
+        std::array::from_fn(|i| {
+            if NORMAL {
+                return w_even[i].mul_add(even, w_odd[i].mul_add(odd, acc[i]));
+            }
+            let acc = flush(w_odd[i].mul_add(odd, flush(acc[i])));
+            flush(w_even[i].mul_add(even, acc))
         })
     }
     #[inline(always)]
@@ -144,6 +169,14 @@ impl Lanes for Scalar {
             if x.is_nan() { bits >> 16 | 0x40 } else { (bits + 0x7fff + (bits >> 16 & 1)) >> 16 }
         };
         std::array::from_fn(|i| (round(even[i]) | round(odd[i]) << 16) as i32)
+    }
+    #[inline(always)]
+    unsafe fn even_bf16(x: I) -> F {
+        std::array::from_fn(|i| f32::from_bits((x[i] as u32) << 16))
+    }
+    #[inline(always)]
+    unsafe fn odd_bf16(x: I) -> F {
+        std::array::from_fn(|i| f32::from_bits(x[i] as u32 & 0xffff_0000))
     }
     #[inline(always)]
     unsafe fn store_i(p: *mut i32, x: I) {
