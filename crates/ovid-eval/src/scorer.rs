@@ -126,7 +126,16 @@ impl<'a> Scorer<'a> {
             }
             let Some(bytes) = self.tokenizer.token_bytes(id) else { return Err(Error::NoText { place: place.words(), id, position }) };
             let text = String::from_utf8_lossy(bytes).into_owned();
-            tokens.push(TokenScore { id, text, bytes: bytes.to_vec(), logprob: None, rank: None, entropy: None, variance: None, top: Vec::new() });
+            tokens.push(TokenScore {
+                id,
+                text,
+                bytes: bytes.to_vec(),
+                logprob: None,
+                rank: None,
+                entropy: None,
+                variance: None,
+                top: Vec::new(),
+            });
         }
         let sequence: Arc<[u32]> = self.options.begin.iter().chain(ids).copied().collect();
         let context = self.model.config().n_ctx;

@@ -67,6 +67,8 @@ pub(crate) struct Activations<B: Backend> {
     pub att: B::Buf,
     /// Feed-forward, after its non-linearity (N, `n_inner`).
     pub hidden: B::Buf,
+    /// Logits of the segments' last tokens (segments, V), with the number of values, once they were wanted.
+    pub logits: Option<(usize, B::Buf)>,
 }
 
 impl<B: Backend> Activations<B> {
@@ -80,6 +82,7 @@ impl<B: Backend> Activations<B> {
             qkv: rows(3 * c, "queries, keys, values")?,
             att: rows(c, "attention")?,
             hidden: rows(config.n_inner, "feed-forward")?,
+            logits: None,
         })
     }
 }

@@ -170,17 +170,25 @@ impl<B: Backend> Gpt2<B> {
     fn head(&self, n: usize, lasts: &[usize], a: &mut Activations<B>, want: Want<'_>) -> Result<Output, Error> {
         let head = self.weights.head();
         let vocab = self.config.vocab_size;
-        let logits = |x: &B::Buf, rows: usize| {
-            let mut values = self.dev.zeros(rows.saturating_mul(vocab), "logits")?;
-            self.dev.linear(x, rows, head, None, Then::Store, &mut values)?;
-            Ok(Output::Logits { rows, vocab, values: self.dev.download(&values, 0..rows * vocab) })
+        let room = |rows: usize| self.dev.zeros(rows.saturating_mul(vocab), "logits");
+        let logits = |x: &B::Buf, rows: usize, values: &mut B::Buf| {
+            self.dev.linear(x, rows, head, None, Then::Store, values)?;
+            Ok(Output::Logits { rows, vocab, values: self.dev.download(values, 0..rows * vocab) })
         };
         match want {
             Want::Nothing => Ok(Output::Nothing),
-            Want::AllLogits => logits(&a.norm, n),
+            Want::AllLogits => logits(&a.norm, n, &mut room(n)?),
             Want::LastLogits => {
+                let rows = lasts.len();
                 self.dev.gather_rows(&a.norm, lasts, self.config.n_embd, &mut a.x);
-                logits(&a.x, lasts.len())
+                // Kept for the next token: fresh pages would be dear.
+                let (len, mut values) = match a.logits.take() {
+                    Some(kept) if kept.0 >= rows * vocab => kept,
+                    _ => (rows * vocab, room(rows)?),
+                };
+                let output = logits(&a.x, rows, &mut values);
+                a.logits = Some((len, values));
+                output
             }
             Want::Scores { targets, top } => Ok(Output::Scores(self.dev.scores(&a.norm, n, head, targets, top)?)),
         }

@@ -38,7 +38,8 @@ fn a_folder_gives_back_its_parameters() {
             let back = params_of(folder.path());
             assert_eq!(back.config, config);
             let fields: serde_json::Value = serde_json::from_slice(&std::fs::read(folder.path().join("config.json")).unwrap()).unwrap();
-            let name = [(Dtype::F32, "float32"), (Dtype::F16, "float16"), (Dtype::BF16, "bfloat16")].iter().find(|n| n.0 == dtype).unwrap().1;
+            let name =
+                [(Dtype::F32, "float32"), (Dtype::F16, "float16"), (Dtype::BF16, "bfloat16")].iter().find(|n| n.0 == dtype).unwrap().1;
             assert_eq!(fields["torch_dtype"], name);
             let rounded = |x: &f32| match dtype {
                 Dtype::F32 => *x,

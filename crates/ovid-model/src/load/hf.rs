@@ -66,7 +66,8 @@ impl Source for HfFolder {
         if (head.dtype, &head.shape, head.data) == (embedding.dtype, &embedding.shape, embedding.data) {
             return Ok(());
         }
-        let cause = format!("it is not '{}', but config.json says that they are one: set tie_word_embeddings to false there", embedding.name);
+        let cause =
+            format!("it is not '{}', but config.json says that they are one: set tie_word_embeddings to false there", embedding.name);
         Err(self.bad(HEAD, &cause))
     }
 
