@@ -20,6 +20,8 @@ const FLOORS: &[(&str, u8)] = &[
     ("ovid-train", 4),
     ("ovid-eval", 4),
     ("ovid-detect", 5),
+    ("ovid-samples", 5),
+    ("ovid-release", 6),
     ("ovid-bench", 6),
     ("ovid-cli", 7),
     ("xtask", 8),
