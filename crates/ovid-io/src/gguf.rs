@@ -93,6 +93,11 @@ impl Gguf {
         Ok(Self { map, version, pairs, pairs_by_key, tensors, tensors_by_name })
     }
 
+    /// Gives the memory of a tensor's bytes back: see [`Mapped::release`].
+    pub fn release(&self, data: &[u8]) {
+        self.map.release(data);
+    }
+
     /// The file.
     pub fn path(&self) -> &Path {
         self.map.path()

@@ -63,6 +63,18 @@ impl Mapped {
         &self.path
     }
 
+    /// Gives the memory of a part of these bytes back: read again, they come from the file again. Only a hint.
+    pub fn release(&self, part: &[u8]) {
+        #[cfg(unix)]
+        if let Bytes::Map(map) = &self.bytes
+            && let Some(offset) = (part.as_ptr() as usize).checked_sub(map.as_ptr() as usize)
+            && offset + part.len() <= map.len()
+        {
+            // SAFETY: the map is of a file and never written, so that pages that go come back with the same bytes.
+            let _ = unsafe { map.unchecked_advise_range(memmap2::UncheckedAdvice::DontNeed, offset, part.len()) };
+        }
+    }
+
     /// Asks the system to read the whole file ahead. Only a hint: nothing happens where it is refused.
     pub fn will_need(&self) {
         #[cfg(unix)]

@@ -57,6 +57,11 @@ impl SafeTensors {
         Ok(Self { map, data_at, metadata: header.metadata, entries: header.entries, by_name })
     }
 
+    /// Gives the memory of a tensor's bytes back: see [`Mapped::release`].
+    pub fn release(&self, data: &[u8]) {
+        self.map.release(data);
+    }
+
     /// The file.
     pub fn path(&self) -> &Path {
         self.map.path()

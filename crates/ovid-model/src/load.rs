@@ -157,7 +157,9 @@ fn build(source: &dyn Source, dev: Cpu, observer: &dyn Observer) -> Result<Gpt2,
     let matrix = |at: &std::ops::Range<usize>, (n_in, n_out): (usize, usize)| {
         let stored = find(&At(at.clone()))?;
         let matrix = Matrix { dtype: stored.dtype, layout: stored.order, n_in, n_out, data: stored.data };
-        dev.weight(&matrix, packed_dtype(stored.dtype)).map_err(|e| source.bad(&stored.name, &e.to_string()))
+        let weight = dev.weight(&matrix, packed_dtype(stored.dtype)).map_err(|e| source.bad(&stored.name, &e.to_string()))?;
+        source.release(stored.data);
+        Ok::<_, Error>(weight)
     };
     let vector = |at: &std::ops::Range<usize>| {
         let stored = find(&At(at.clone()))?;

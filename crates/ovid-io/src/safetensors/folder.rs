@@ -79,6 +79,11 @@ impl SafeTensorsFolder {
         Ok(Self { files })
     }
 
+    /// Gives the memory of a tensor's bytes back: see [`SafeTensors::release`].
+    pub fn release(&self, data: &[u8]) {
+        self.files.iter().for_each(|file| file.release(data));
+    }
+
     /// The files.
     pub fn files(&self) -> &[SafeTensors] {
         &self.files

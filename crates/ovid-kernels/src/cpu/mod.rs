@@ -17,6 +17,7 @@ mod yardstick;
 pub use attention::KvLayer;
 pub use panels::{Panels, packed_dtype};
 
+use crate::aligned::Arena;
 use crate::backend::{AdamW, At, Backend, Dropout, HeadBackward, Heads, Layout, Matrix, Muon, Run, Score, Then};
 use crate::{Activation, Aligned, Error, Pool};
 use ovid_io::Dtype;
@@ -36,12 +37,13 @@ pub struct Cpu {
     unit: Unit,
     pool: Pool,
     scratch: Scratch,
+    weights: Arena,
 }
 
 impl Cpu {
     /// A device of `n_threads` threads on the fastest unit.
     pub fn new(n_threads: usize) -> Self {
-        Self { unit: Unit::detect(), pool: Pool::new(n_threads), scratch: Scratch::default() }
+        Self { unit: Unit::detect(), pool: Pool::new(n_threads), scratch: Scratch::default(), weights: Arena::default() }
     }
 
     /// A device on a chosen unit.
@@ -126,7 +128,7 @@ impl Backend for Cpu {
     }
 
     fn weight(&self, source: &Matrix<'_>, dtype: Dtype) -> Result<Panels, Error> {
-        let mut weight = Panels::room(source, dtype, |len| Aligned::zeros(len, "packed weights"))?;
+        let mut weight = Panels::room(source, dtype, |len| self.weights.zeros(len, "packed weights"))?;
         weight.pack(self.unit, &self.pool, source)?;
         Ok(weight)
     }

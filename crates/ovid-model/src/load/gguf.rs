@@ -132,6 +132,10 @@ impl Source for GgufModel {
         find(self, &self.file, name)
     }
 
+    fn release(&self, data: &[u8]) {
+        self.file.release(data);
+    }
+
     fn bad(&self, tensor: &str, cause: &str) -> Error {
         Error::Tensor { path: self.file.path().to_owned(), tensor: tensor.to_owned(), cause: cause.to_owned() }
     }

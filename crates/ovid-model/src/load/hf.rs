@@ -56,6 +56,10 @@ impl Source for HfFolder {
         Ok((view, false))
     }
 
+    fn release(&self, data: &[u8]) {
+        self.tensors.release(data);
+    }
+
     /// A head that is tied may be stored once more; it must then be the embedding.
     fn verify(&self, _observer: &dyn Observer) -> Result<(), Error> {
         if !self.config.tie_word_embeddings {

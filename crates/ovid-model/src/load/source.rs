@@ -21,6 +21,8 @@ pub trait Source {
     fn view(&self, name: &str) -> Result<(TensorView<'_>, bool), Error>;
     /// An error about a tensor.
     fn bad(&self, tensor: &str, cause: &str) -> Error;
+    /// Gives the memory of a tensor back that was packed, so that file and weights do not fill memory twice.
+    fn release(&self, _data: &[u8]) {}
     /// Looks at the values as far as the layout says something about them; called before any of them is used.
     fn verify(&self, _observer: &dyn Observer) -> Result<(), Error> {
         Ok(())
