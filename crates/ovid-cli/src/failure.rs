@@ -75,6 +75,18 @@ macro_rules! from_library {
 from_library!(ovid_io::Error, ovid_io::Error::Cancelled);
 from_library!(ovid_train::Error, ovid_train::Error::Files(ovid_io::Error::Cancelled));
 
+impl From<ovid_watermark::Error> for Failure {
+    fn from(error: ovid_watermark::Error) -> Self {
+        match error {
+            ovid_watermark::Error::File(e) => e.into(),
+            e @ ovid_watermark::Error::Exposed { .. } => {
+                Self::input(e.to_string()).hint("whoever reads it can forge the mark: make it yours alone with chmod 600, or make a new one")
+            }
+            e => Self::input(e.to_string()),
+        }
+    }
+}
+
 impl From<ovid_bpe::Error> for Failure {
     fn from(error: ovid_bpe::Error) -> Self {
         match error {

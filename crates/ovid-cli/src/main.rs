@@ -17,6 +17,7 @@ mod output;
 mod progress;
 mod sampling;
 mod stream;
+mod watermark;
 
 use std::process::ExitCode;
 

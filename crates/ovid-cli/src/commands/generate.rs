@@ -16,6 +16,7 @@ use crate::output::{self, Voice};
 use crate::progress::Bar;
 use crate::sampling::SamplingFlags;
 use crate::stream::{self, Piece};
+use crate::watermark::SchemeFlags;
 
 /// Continue a text
 #[derive(Debug, Args)]
@@ -42,6 +43,11 @@ pub struct Generate {
     logprobs: Option<usize>,
     #[command(flatten)]
     sampling: SamplingFlags,
+    /// Mark the text with the key of this file, so that `ovid watermark detect` finds it
+    #[arg(long, value_name = "KEYFILE", help_heading = "Watermark")]
+    watermark: Option<PathBuf>,
+    #[command(flatten)]
+    scheme: SchemeFlags,
     /// Where the random numbers begin; drawn and printed where it is not given
     #[arg(long, value_name = "N", help_heading = "Common options")]
     seed: Option<u64>,
@@ -57,6 +63,7 @@ impl Generate {
                 Failure::input("no text to continue").hint("ovid generate \"Once upon a time\", or write interactively with: ovid write")
             );
         }
+        let watermark = self.scheme.watermark(self.watermark.as_deref())?;
         let _graceful = interrupt::graceful();
         let bar = Bar::new(voice);
         let loaded = models::load(&self.choice, &self.machine, &bar)?;
@@ -73,7 +80,7 @@ impl Generate {
                 seed,
                 n_samples: self.samples,
                 logprobs: self.logprobs,
-                watermark: None,
+                watermark: watermark.clone(),
             };
             show.prompt(&String::from_utf8_lossy(&prompt), request)?;
         }

@@ -10,6 +10,7 @@ mod pull;
 mod score;
 mod tokenize;
 mod train;
+mod watermark;
 mod write;
 
 use crate::arguments::Arguments;
@@ -24,6 +25,7 @@ pub enum Subcommand {
     Tokenize(tokenize::Tokenize),
     Train(Box<train::Train>),
     Convert(convert::Convert),
+    Watermark(watermark::Watermark),
     Info(info::Info),
     Pull(pull::Pull),
     Bench(bench::Bench),
@@ -40,6 +42,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         Subcommand::Train(command) => command.run(voice),
         Subcommand::Score(command) => command.run(voice),
         Subcommand::Convert(command) => command.run(voice),
+        Subcommand::Watermark(command) => command.run(voice),
         Subcommand::Info(command) => command.run(voice),
         Subcommand::Pull(command) => command.run(voice),
         Subcommand::Bench(command) => command.run(voice),
