@@ -163,3 +163,40 @@ fn bytes_that_do_not_fit_are_refused() {
     refuse(Dtype::Q8_0, Layout::InOut, 32, 32, 1088);
     refuse(Dtype::F32, Layout::OutIn, usize::MAX, 4, 16);
 }
+
+/// Magnitudes around the bound beyond which no subnormal number can arise, and zeros between them: the quick way and the careful one give the same bits.
+#[test]
+fn bf16_products_flush_subnormal_numbers_wherever_they_arise() {
+    let (n_rows, n_in, n_out) = (13, 60, 40);
+    let flush = |x: f32| if x.abs() < f32::MIN_POSITIVE { 0f32.copysign(x) } else { x };
+    let rounded = |x: f32| flush(bf16::from_f32(flush(x)).to_f32());
+    for (x_exponent, w_exponent, start_exponent) in
+        [(0, 0, 0), (-60, -60, 0), (-60, -40, 0), (-50, -70, -120), (-52, -58, 0), (-20, -20, -105), (-127, 0, 0), (-20, -20, -130)]
+    {
+        let scaled = |seed, n, exponent: i32| -> Vec<f32> {
+            let zero = |i: usize| i.is_multiple_of(5);
+            let values = values(seed, n).into_iter().enumerate();
+            values.map(|(i, x)| if zero(i) { 0.0 } else { (f64::from(x) * f64::from(exponent).exp2()) as f32 }).collect()
+        };
+        // As a weight gradient: rows are summed over, from a start that is not 0.
+        let (x, w) = (scaled(11, n_in * n_rows, x_exponent), scaled(12, n_in * n_out, w_exponent));
+        let start = scaled(13, n_rows * n_out, start_exponent);
+        for unit in units() {
+            let cpu = Cpu::with_unit(2, unit).unwrap();
+            let uploaded = |values: &[f32]| {
+                let mut buf = cpu.zeros(values.len(), "values").unwrap();
+                cpu.upload(values, &mut buf, 0);
+                buf
+            };
+            let mut grads = uploaded(&start);
+            let at = ovid_kernels::backend::At(0..n_rows * n_out);
+            cpu.weight_grad(&uploaded(&x), &uploaded(&w), n_in, Dtype::BF16, (n_rows, n_out), &mut grads, &at).unwrap();
+            for i in 0..n_rows * n_out {
+                let (m, n) = (i / n_out, i % n_out);
+                let product = |k: usize, y: f32| flush(rounded(x[k * n_rows + m]).mul_add(rounded(w[k * n_out + n]), flush(y)));
+                let want = (0..n_in).step_by(2).fold(start[i], |y, k| product(k, product(k + 1, y)));
+                assert_eq!(grads[i].to_bits(), want.to_bits(), "{unit} 2^{x_exponent} 2^{w_exponent} from 2^{start_exponent}, element {i}");
+            }
+        }
+    }
+}
