@@ -73,7 +73,7 @@ fn log_sum_exp(logits: &[f32]) -> f64 {
 }
 
 /// -sum p ln q of two rows of logits.
-fn cross_entropy(p: &[f32], q: &[f32]) -> f64 {
+pub fn cross_entropy(p: &[f32], q: &[f32]) -> f64 {
     let (log_p, log_q) = (log_sum_exp(p), log_sum_exp(q));
     p.iter().zip(q).map(|(&p, &q)| (f64::from(p) - log_p).exp() * (log_q - f64::from(q))).filter(|x| !x.is_nan()).sum()
 }

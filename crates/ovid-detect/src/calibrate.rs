@@ -12,7 +12,7 @@ use crate::calibration::{CALIBRATION_FORMAT, Length, Side};
 use crate::logistic::{dot, fit, sigmoid};
 use crate::report::{DetectionReport, Estimate, REPORT_FORMAT, Row};
 use crate::statistics::N_FEATURES;
-use crate::{Calibration, Error, Scoring, Statistics, TRAITS, scoring, texts, traits};
+use crate::{Calibration, Error, Scoring, Statistics, TRAITS, scoring, texts, traits::artefacts, traits::traits};
 
 /// Lengths of a calibration, in GPT-2 tokens: steps of half an octave, so that a text is judged on at least 70% of what it has.
 pub const LENGTHS: [usize; 9] = [25, 35, 50, 70, 100, 140, 200, 280, 400];
@@ -62,7 +62,16 @@ struct Sample {
     is_fit: bool,
     domain: String,
     sampler: String,
-    lengths: Vec<(Statistics, [f64; TRAITS.len()])>,
+    /// Artefacts of the text as it came.
+    raw: Vec<f64>,
+    lengths: Vec<AtLength>,
+}
+
+/// What is known of a text at one length.
+struct AtLength {
+    statistics: Statistics,
+    traits: [f64; TRAITS.len()],
+    artefacts: Vec<f64>,
 }
 
 impl Plan<'_> {
@@ -85,10 +94,15 @@ impl Plan<'_> {
             scoring::score(scoring, texts.into_iter().map(Ok), longest, observer, |scored| {
                 let next = numbers.len() as u32;
                 let group = *numbers.entry(scored.text.group.clone()).or_insert(next);
-                let lengths: Vec<_> = n_tokens.iter().map_while(|&n| Some((scored.prefix(n)?, traits(&scored.prefix_text(n))))).collect();
+                let at = |&n: &usize| {
+                    let (statistics, text) = (scored.prefix(n)?, scored.prefix_text(n));
+                    Some(AtLength { statistics, traits: traits(&text), artefacts: artefacts(&text) })
+                };
+                let lengths = n_tokens.iter().map_while(at).collect();
+                let raw = artefacts(&scored.text.text);
                 let is_fit = Draws::new(self.seed, 1).u64_at(xxh3_64(scored.text.group.as_bytes())).is_multiple_of(FIT_ONE_IN);
                 let (domain, sampler) = (scored.text.domain, scored.text.sampler);
-                samples.push(Sample { group, is_machine, is_fit, domain, sampler, lengths });
+                samples.push(Sample { group, is_machine, is_fit, domain, sampler, raw, lengths });
                 Ok(())
             })?;
         }
@@ -102,6 +116,7 @@ impl Plan<'_> {
             let Some(length) = self.length(&samples, at, gpt2_tokens, n) else { break };
             if REPORTED.contains(&gpt2_tokens) {
                 self.measure(&samples, at, &length, &mut measured);
+                self.measure_artefacts(&samples, at, &length, &mut measured);
             }
             lengths.push(length);
         }
@@ -140,6 +155,7 @@ impl Plan<'_> {
             by_domain: measured.by_domain,
             by_sampler: measured.by_sampler,
             by_statistic: measured.by_statistic,
+            by_artefact: measured.by_artefact,
         };
         Ok(Calibrated { calibration, json, report })
     }
@@ -148,7 +164,7 @@ impl Plan<'_> {
     fn length(&self, samples: &[Sample], at: usize, gpt2_tokens: usize, n_tokens: usize) -> Option<Length> {
         let of = |is_fit: bool| samples.iter().filter(move |s| s.is_fit == is_fit && s.lengths.len() > at);
         let fitted: Vec<&Sample> = of(true).collect();
-        let features: Vec<[f64; N_FEATURES]> = fitted.iter().map(|s| s.lengths[at].0.features()).collect();
+        let features: Vec<[f64; N_FEATURES]> = fitted.iter().map(|s| s.lengths[at].statistics.features()).collect();
         let count = |machine: bool, fit: bool| of(fit).filter(|s| s.is_machine == machine).count();
         if count(false, false) < LEAST_TEXTS
             || count(true, false) < LEAST_TEXTS
@@ -175,10 +191,10 @@ impl Plan<'_> {
         let mut length = Length { gpt2_tokens, n_tokens, means, scales, weights, human: empty.clone(), machine: empty, curves: Vec::new() };
         for machine in [false, true] {
             let side: Vec<&Sample> = of(false).filter(|s| s.is_machine == machine).collect();
-            let mut scores: Vec<(f64, u32)> = side.iter().map(|s| (rounded(length.score(&s.lengths[at].0)), s.group)).collect();
+            let mut scores: Vec<(f64, u32)> = side.iter().map(|s| (rounded(length.score(&s.lengths[at].statistics)), s.group)).collect();
             scores.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
             let step = side.len().div_ceil(N_TRAITS);
-            let traits = (0..TRAITS.len()).map(|t| side.iter().step_by(step).map(|s| rounded(s.lengths[at].1[t])).collect()).collect();
+            let traits = (0..TRAITS.len()).map(|t| side.iter().step_by(step).map(|s| rounded(s.lengths[at].traits[t])).collect()).collect();
             let (scores, groups) = scores.into_iter().unzip();
             *(if machine { &mut length.machine } else { &mut length.human }) = Side { scores, groups, traits };
         }
@@ -207,7 +223,7 @@ impl Plan<'_> {
     /// Adds the rows of one length.
     fn measure(&self, samples: &[Sample], at: usize, length: &Length, measured: &mut Measured) {
         let kept: Vec<&Sample> = samples.iter().filter(|s| !s.is_fit && s.lengths.len() > at).collect();
-        let score = |s: &Sample| length.score(&s.lengths[at].0);
+        let score = |s: &Sample| length.score(&s.lengths[at].statistics);
         let row = |name: &str, chosen: &[&Sample], score: &dyn Fn(&Sample) -> f64, n_resamples: usize, curves: bool| {
             self.row(name, length, chosen, score, n_resamples, curves)
         };
@@ -230,7 +246,7 @@ impl Plan<'_> {
             measured.by_sampler.push(row(&sampler, &chosen, &score, fewer, false));
         }
         for (i, name) in Statistics::FEATURES.iter().enumerate() {
-            let value = |s: &Sample| s.lengths[at].0.features()[i];
+            let value = |s: &Sample| s.lengths[at].statistics.features()[i];
             if kept.iter().all(|s| value(s).is_nan()) {
                 continue;
             }
@@ -247,6 +263,29 @@ impl Plan<'_> {
             let sign = if mean(true) >= mean(false) { 1.0 } else { -1.0 };
             let oriented = |s: &Sample| if value(s).is_nan() { 0.0 } else { sign * value(s) };
             measured.by_statistic.push(row(name, &kept, &oriented, fewer, false));
+        }
+    }
+
+    /// A detector that sees artefacts alone, fitted and tried as the score is: before the clean-up it shows what could be won by them, after it what is left.
+    fn measure_artefacts(&self, samples: &[Sample], at: usize, length: &Length, measured: &mut Measured) {
+        let here: Vec<&Sample> = samples.iter().filter(|s| s.lengths.len() > at).collect();
+        let (fitted, kept): (Vec<&Sample>, Vec<&Sample>) = here.into_iter().partition(|s| s.is_fit);
+        let sets: [(&str, fn(&Sample, usize) -> &Vec<f64>); 2] =
+            [("as they came", |s, _| &s.raw), ("cleaned and cut", |s, at| &s.lengths[at].artefacts)];
+        for (name, of) in sets {
+            let (means, scales): (Vec<f64>, Vec<f64>) = (0..of(fitted[0], at).len())
+                .map(|i| {
+                    let values: Vec<f64> = fitted.iter().map(|s| of(s, at)[i]).collect();
+                    let mean = ovid_stats::mean(&values).unwrap_or(0.0);
+                    let variance = values.iter().map(|x| (x - mean) * (x - mean)).sum::<f64>() / values.len().max(1) as f64;
+                    (mean, if variance > 1e-18 { variance.sqrt() } else { 1.0 })
+                })
+                .unzip();
+            let scaled = |s: &Sample| of(s, at).iter().zip(&means).zip(&scales).map(|((x, m), d)| (x - m) / d).collect::<Vec<f64>>();
+            let rows: Vec<Vec<f64>> = fitted.iter().map(|s| scaled(s)).collect();
+            let weights = fit(&rows, &fitted.iter().map(|s| s.is_machine).collect::<Vec<_>>(), 1.0);
+            let score = |s: &Sample| dot(&weights, &scaled(s));
+            measured.by_artefact.push(self.row(name, length, &kept, &score, (self.n_resamples / 4).max(1), false));
         }
     }
 
@@ -303,6 +342,7 @@ struct Measured {
     by_domain: Vec<Row>,
     by_sampler: Vec<Row>,
     by_statistic: Vec<Row>,
+    by_artefact: Vec<Row>,
 }
 
 /// Four decimals are far below what a score's error is, and keep the file small.

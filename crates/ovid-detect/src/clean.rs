@@ -1,7 +1,7 @@
 //! One clean-up for both sides, so that no detector can win by how a text was stored.
 //!
 //! Every text that is scored, learned from or judged passes through [`clean`]: line breaks and runs of blanks are one space, quotes, dashes and ellipses have one
-//! spelling, what cannot be seen is gone, letters that only look Latin are Latin where they stand among Latin ones, no blank stands before a mark, and end-of-text
+//! spelling, what cannot be seen is gone, letters that only look Latin are Latin where most letters are, no blank stands before a mark, and end-of-text
 //! ends the text. What remains to be matched is length, which every comparison in this crate cuts to be equal.
 
 /// The text as detectors see it.
@@ -14,9 +14,10 @@ pub fn clean(text: &str) -> String {
     let text = text.split("<|endoftext|>").next().unwrap_or_default();
     let mut out = String::with_capacity(text.len());
     let mut blank = false;
-    let mut before = ' ';
-    let mut characters = text.chars().peekable();
-    while let Some(raw) = characters.next() {
+    // A look-alike is undone where the text is in Latin letters: Russian stays what it is.
+    let count = |of: fn(char) -> bool| text.chars().filter(|c| of(*c)).count();
+    let is_latin = count(|c| c.is_ascii_alphabetic()) > count(|c| c.is_alphabetic() && !c.is_ascii() && latin_of(c).is_none());
+    for raw in text.chars() {
         if is_unseen(raw) {
             continue;
         }
@@ -24,11 +25,7 @@ pub fn clean(text: &str) -> String {
             blank = true;
             continue;
         }
-        // A look-alike is undone only beside an ASCII letter: a word of Cyrillic stays what it is.
-        let latin = latin_of(raw).filter(|_| {
-            before.is_ascii_alphabetic() || characters.peek().is_some_and(|c| c.is_ascii_alphabetic() || latin_of(*c).is_some())
-        });
-        let one = latin.unwrap_or(raw);
+        let one = latin_of(raw).filter(|_| is_latin).unwrap_or(raw);
         let spelled = match one {
             '\u{2018}' | '\u{2019}' | '\u{201a}' | '\u{201b}' | '`' | '\u{b4}' => "'",
             '\u{201c}' | '\u{201d}' | '\u{201e}' | '\u{201f}' | '\u{ab}' | '\u{bb}' => "\"",
@@ -46,7 +43,6 @@ pub fn clean(text: &str) -> String {
         } else {
             out.push_str(spelled)
         }
-        before = one;
     }
     out
 }

@@ -3,6 +3,7 @@
 //! In: texts, a scoring model, a calibration. Out: the published statistics of each text, a verdict with its error, and for a campaign the fraction of machine text.
 //! Follows Gehrmann et al. 2019, Su et al. 2023, Bao et al. 2024 and Hans et al. 2024 in its statistics, Vovk et al. 2005 in its error rates. A detector never sees a prompt.
 
+pub mod attack;
 mod binoculars;
 mod calibrate;
 mod calibration;
@@ -16,10 +17,11 @@ mod report;
 mod scoring;
 mod statistics;
 pub mod texts;
+pub mod trained;
 mod traits;
 mod verdict;
 
-pub use binoculars::Pair;
+pub use binoculars::{Pair, cross_entropy};
 pub use calibrate::{Calibrated, LENGTHS, Plan, REPORTED};
 pub use calibration::{CALIBRATION_FORMAT, Calibration, Evidence, LEAST_TPR, Length, Side};
 pub use clean::clean;

@@ -22,8 +22,8 @@ use crate::{Error, clean};
 pub struct Pairs {
     /// Files and folders of human documents.
     pub documents: Vec<PathBuf>,
-    /// Only documents that the project's split holds out from training.
-    pub held_out: bool,
+    /// Which of them, by the project's split between training and validation.
+    pub split: Split,
     /// Tokens of a prompt.
     pub prompt_tokens: usize,
     /// Tokens of a continuation, at most; never more than the model's context leaves.
@@ -34,6 +34,30 @@ pub struct Pairs {
     pub per_source: usize,
     /// Pair i is drawn with seed + i.
     pub seed: u64,
+}
+
+/// A side of the split between training and validation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Split {
+    /// Documents held out from training.
+    HeldOut,
+    /// Documents for training.
+    Training,
+    /// All.
+    All,
+}
+
+impl std::str::FromStr for Split {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "held-out" => Ok(Self::HeldOut),
+            "training" => Ok(Self::Training),
+            "all" => Ok(Self::All),
+            _ => Err("the splits are held-out, training and all"),
+        }
+    }
 }
 
 /// One line of either file.
@@ -132,7 +156,12 @@ impl Pairs {
         for document in Documents::open(&self.documents, Limits::default())? {
             let document = document?;
             let taken = of_source.entry(document.source.clone()).or_default();
-            if (self.held_out && !document.is_validation()) || *taken >= self.per_source {
+            let is_wanted = match self.split {
+                Split::HeldOut => document.is_validation(),
+                Split::Training => !document.is_validation(),
+                Split::All => true,
+            };
+            if !is_wanted || *taken >= self.per_source {
                 continue;
             }
             // What a document can give at most, and a little more, is read of it.

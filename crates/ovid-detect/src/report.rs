@@ -34,6 +34,8 @@ pub struct DetectionReport {
     pub by_sampler: Vec<Row>,
     /// One row a length and statistic alone, oriented so that more means machine.
     pub by_statistic: Vec<Row>,
+    /// Two rows a length: a detector that sees nothing but how texts were stored and cut, before the clean-up and after it. After it, it must be at chance.
+    pub by_artefact: Vec<Row>,
 }
 
 /// One row of a table.
@@ -84,7 +86,7 @@ pub const REPORT_FORMAT: &str = "ovid-detect-report";
 impl DetectionReport {
     fn rows(&self) -> impl Iterator<Item = (&'static str, &Row)> {
         let tables =
-            [("length", &self.by_length), ("domain", &self.by_domain), ("sampler", &self.by_sampler), ("statistic", &self.by_statistic)];
+            [("length", &self.by_length), ("domain", &self.by_domain), ("sampler", &self.by_sampler), ("statistic", &self.by_statistic), ("artefacts alone", &self.by_artefact)];
         tables.into_iter().flat_map(|(by, rows)| rows.iter().map(move |row| (by, row)))
     }
 

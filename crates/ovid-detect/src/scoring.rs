@@ -28,6 +28,8 @@ pub struct Scoring<'a> {
     pub tokenizer: &'a Tokenizer,
     /// Which it is.
     pub name: ModelName,
+    /// Whether texts pass through [`clean`]; calibrations are made with it, and a text that does not is judged by what they do not hold for.
+    pub cleaned: bool,
     /// The second model of Binoculars.
     pub second: Option<(&'a Gpt2, ModelName)>,
 }
@@ -101,7 +103,7 @@ pub fn score(
     for text in texts {
         let text = text?;
         let head = &text.text[..text.text.floor_char_boundary(MAX_BYTES)];
-        let mut ids = scoring.tokenizer.encode(clean(head).as_bytes());
+        let mut ids = if scoring.cleaned { scoring.tokenizer.encode(clean(head).as_bytes()) } else { scoring.tokenizer.encode(head.as_bytes()) };
         let is_cut = head.len() < text.text.len() || ids.len() > max_tokens;
         ids.truncate(max_tokens);
         let place = Place { file: text.file.clone(), line: text.line };

@@ -20,3 +20,23 @@ pub fn traits(text: &str) -> [f64; 5] {
     let share = |k: u32| f64::from(k) / f64::from(n.max(1));
     [share(digits), share(capitals), share(marks), share(foreign), f64::from(letters) / f64::from(words.max(1))]
 }
+
+/// Marks of how a text was stored and cut, by which a detector could win without reading a word: length, line breaks, a blank at the beginning, an ending that is no
+/// sentence's, blanks before marks, curly quotes, doubled blanks, end-of-text, a small letter at the beginning.
+pub(crate) fn artefacts(text: &str) -> Vec<f64> {
+    let n = text.chars().count().max(1) as f64;
+    let share = |k: usize| k as f64 / n;
+    let flag = |b: bool| f64::from(u8::from(b));
+    let before_marks = [" ,", " .", " ;", " :", " !", " ?", " n't", " 's"].iter().map(|m| text.matches(m).count()).sum();
+    vec![
+        (text.len() as f64 + 1.0).ln(),
+        share(text.matches('\n').count()),
+        flag(text.starts_with(char::is_whitespace)),
+        flag(text.trim_end().ends_with(['.', '!', '?', '"', '\u{201d}'])),
+        share(before_marks),
+        share(text.matches(['\u{2018}', '\u{2019}', '\u{201c}', '\u{201d}', '\u{2014}', '\u{2026}']).count()),
+        share(text.matches("  ").count()),
+        flag(text.contains("<|endoftext|>")),
+        flag(text.trim_start().starts_with(char::is_lowercase)),
+    ]
+}
