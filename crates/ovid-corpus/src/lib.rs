@@ -8,6 +8,7 @@ pub mod decode;
 mod document;
 mod error;
 pub mod extract;
+pub mod fetch;
 pub mod read;
 
 pub use document::{Document, Name, Outcome, Page, Place, Record, Row, Touch};

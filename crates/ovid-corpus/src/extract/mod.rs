@@ -7,6 +7,7 @@
 
 mod benchmark;
 mod charset;
+mod parts;
 mod pool;
 mod prepare;
 mod protocol;
@@ -19,6 +20,7 @@ use crate::decode::decode;
 use crate::{Outcome, Page};
 
 pub use benchmark::{Benchmark, CrossValidation, PageScore, Scores, benchmark, cross_validate};
+pub use parts::{Report, extract_to};
 pub use pool::{Workers, run};
 pub use worker::{PageLimits, serve};
 

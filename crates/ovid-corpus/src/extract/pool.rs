@@ -7,7 +7,7 @@ use std::ffi::OsString;
 use std::io::{self, BufReader, BufWriter, Read as _};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -169,7 +169,8 @@ fn extract_in<I>(worker: &mut Option<Worker>, workers: &Workers, page: Page, lin
     let about = About { url: page.document.url.clone(), content_type: page.content_type.clone() };
     // One that ended before it was asked gives no answer either.
     let _ = at_work.requests.send((about, page.bytes.clone()));
-    let deadline = Instant::now() + workers.limits.time;
+    // The worker's processor time is limited by the system; this is for one that waits instead of working.
+    let deadline = Instant::now() + workers.limits.time * 10;
     let answer = loop {
         match at_work.answers.recv_timeout(PATIENCE.min(deadline.saturating_duration_since(Instant::now()))) {
             Err(RecvTimeoutError::Timeout) if line.is_stopped() => return None,
@@ -177,6 +178,7 @@ fn extract_in<I>(worker: &mut Option<Worker>, workers: &Workers, page: Page, lin
             answer => break answer,
         }
     };
+    let too_long = format!("more than {} s", workers.limits.time.as_secs_f64());
     Some(Ok(match answer {
         Ok(Ok(answer)) => {
             *worker = Some(at_work);
@@ -185,7 +187,13 @@ fn extract_in<I>(worker: &mut Option<Worker>, workers: &Workers, page: Page, lin
         Err(RecvTimeoutError::Timeout) => {
             Outcome::Dropped(page.row(STAGE, "timeout", format!("more than {} s", workers.limits.time.as_secs_f64())))
         }
-        Ok(Err(_)) | Err(RecvTimeoutError::Disconnected) => Outcome::Dropped(page.row(STAGE, "crashed", at_work.ended())),
+        Ok(Err(_)) | Err(RecvTimeoutError::Disconnected) => match at_work.ended() {
+            (Some(status), _) if is_out_of_time(status) => Outcome::Dropped(page.row(STAGE, "timeout", too_long)),
+            (status, words) => {
+                let status = status.map_or_else(|| "no status".into(), |s| s.to_string());
+                Outcome::Dropped(page.row(STAGE, "crashed", if words.is_empty() { status } else { format!("{status}: {words}") }))
+            }
+        },
     }))
 }
 
@@ -228,7 +236,7 @@ impl Worker {
     }
 
     /// How a worker that closed its pipes ended, and its last words.
-    fn ended(mut self) -> String {
+    fn ended(mut self) -> (Option<ExitStatus>, String) {
         let mut status = None;
         for _ in 0..50 {
             status = self.child.try_wait().ok().flatten();
@@ -238,14 +246,25 @@ impl Worker {
             std::thread::sleep(Duration::from_millis(10));
         }
         let _ = self.child.kill();
-        let status = status.or_else(|| self.child.wait().ok()).map_or_else(|| "no status".into(), |s| s.to_string());
+        let status = status.or_else(|| self.child.wait().ok());
         let mut words = String::new();
         if let Some(stderr) = self.child.stderr.take() {
             let _ = stderr.take(4096).read_to_string(&mut words);
         }
-        let words = words.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
-        if words.is_empty() { status } else { format!("{status}: {words}") }
+        (status, words.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default().to_owned())
     }
+}
+
+/// Whether the system ended the process for the processor time that it took.
+#[cfg(unix)]
+fn is_out_of_time(status: ExitStatus) -> bool {
+    use std::os::unix::process::ExitStatusExt as _;
+    status.signal() == Some(rustix::process::Signal::XCPU.as_raw())
+}
+
+#[cfg(not(unix))]
+fn is_out_of_time(_: ExitStatus) -> bool {
+    false
 }
 
 impl Drop for Worker {

@@ -15,7 +15,7 @@ pub struct PageLimits {
     pub memory_bytes: u64,
     /// Stack, in bytes.
     pub stack_bytes: usize,
-    /// Time on the clock.
+    /// Time of the processor, which a busy machine does not stretch; to the second, rounded up, and ten times as much on the clock.
     pub time: Duration,
 }
 
@@ -36,6 +36,7 @@ pub fn serve(mut input: impl Read + Send + 'static, mut output: impl Write + Sen
     restrict(&limits)?;
     let work = move || -> io::Result<()> {
         while let Some(About { url, content_type }) = protocol::read_json(&mut input)? {
+            allow_time(limits.time)?;
             let page = protocol::read(&mut input)?.ok_or(io::ErrorKind::UnexpectedEof)?;
             let answer: Answer = main_text(&page, content_type.as_deref(), url.as_deref(), settings);
             protocol::write_json(&mut output, &answer)?;
@@ -59,6 +60,21 @@ fn restrict(limits: &PageLimits) -> io::Result<()> {
     // A worker in an endless loop must not outlive a program that was killed.
     #[cfg(target_os = "linux")]
     rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
+    Ok(())
+}
+
+/// The system ends the process that takes more than this from here on.
+#[cfg(unix)]
+fn allow_time(time: Duration) -> io::Result<()> {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let used = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    let until = used.tv_sec as u64 + 1 + time.as_secs() + u64::from(time.subsec_nanos() > 0);
+    let maximum = getrlimit(Resource::Cpu).maximum;
+    Ok(setrlimit(Resource::Cpu, Rlimit { current: Some(until.min(maximum.unwrap_or(u64::MAX))), maximum })?)
+}
+
+#[cfg(not(unix))]
+fn allow_time(_: Duration) -> io::Result<()> {
     Ok(())
 }
 

@@ -14,7 +14,7 @@ const BUFFER_BYTES: usize = 1 << 17;
 
 /// Why a file or a part of one could not be read: a word that is counted, and the particulars.
 #[derive(Debug)]
-pub(super) struct Refused {
+pub(crate) struct Refused {
     pub reason: &'static str,
     pub detail: String,
 }
@@ -26,7 +26,7 @@ impl Refused {
 }
 
 /// What a file holds, unpacked.
-pub(super) struct Input {
+pub(crate) struct Input {
     reader: BufReader<Packed>,
 }
 
@@ -176,7 +176,7 @@ impl Input {
 }
 
 /// The system's message without its number.
-pub(super) fn plain(cause: &io::Error) -> String {
+pub(crate) fn plain(cause: &io::Error) -> String {
     let text = cause.to_string();
     text.split(" (os error").next().unwrap_or_default().to_lowercase()
 }

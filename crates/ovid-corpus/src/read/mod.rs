@@ -12,7 +12,7 @@
 
 mod fields;
 mod http;
-mod input;
+pub(crate) mod input;
 mod json_lines;
 mod parquet;
 mod warc;

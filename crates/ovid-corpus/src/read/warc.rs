@@ -31,6 +31,8 @@ struct Header {
     url: Option<String>,
     date: Option<String>,
     content_type: Option<String>,
+    /// A field of `ovid corpus fetch`'s own.
+    score: Option<i64>,
     n_bytes: Option<u64>,
 }
 
@@ -106,6 +108,7 @@ impl Warc {
                 "warc-target-uri" => header.url = Some(value.trim_matches(['<', '>']).to_owned()),
                 "warc-date" => header.date = Some(value),
                 "content-type" => header.content_type = Some(value),
+                "ovid-score" => header.score = value.parse().ok(),
                 "content-length" => header.n_bytes = value.parse().ok(),
                 _ => {}
             }
@@ -120,6 +123,7 @@ impl Warc {
             id,
             url: header.url.clone(),
             date: header.date.clone(),
+            score: header.score,
             place: self.found.place(self.n_records),
             ..Document::default()
         }
