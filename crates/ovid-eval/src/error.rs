@@ -42,6 +42,17 @@ pub enum Error {
         /// Place of the token in the document.
         position: usize,
     },
+    /// A text that has nothing to recite.
+    #[error("the text has {n_words} words, but {needed} are needed: those that are given, and at least one to be recited")]
+    TooShort {
+        /// Its words.
+        n_words: usize,
+        /// How many it should have.
+        needed: usize,
+    },
+    /// The model could not be asked to write.
+    #[error(transparent)]
+    Generate(#[from] ovid_generate::Error),
     /// The model failed.
     #[error(transparent)]
     Model(#[from] ovid_model::Error),

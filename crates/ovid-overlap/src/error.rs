@@ -42,6 +42,12 @@ pub enum Error {
         /// SHA-256 of the model here.
         second: String,
     },
+    /// A report that is there already and is not to be replaced.
+    #[error("'{}' is there already and not empty", path.display())]
+    Exists {
+        /// The folder.
+        path: PathBuf,
+    },
     /// Threads could not be started.
     #[error("threads cannot be started: {0}")]
     Threads(String),
@@ -53,7 +59,7 @@ impl Error {
         match self {
             Self::Files(e) | Self::Figure(ovid_figures::Error::Write(e)) => e.is_bad_input(),
             Self::Figure(_) | Self::Threads(_) => false,
-            Self::Setting { .. } | Self::Empty { .. } | Self::TwoModels { .. } => true,
+            Self::Setting { .. } | Self::Empty { .. } | Self::TwoModels { .. } | Self::Exists { .. } => true,
         }
     }
 

@@ -154,7 +154,7 @@ mod tests {
             let computed = segment.false_positive_rate();
             let n_found = (1 << 40..(1 << 40) + n_tries).filter(|&i| segment.may_contain(hash_at(i))).count() as f64;
             let expected = computed * n_tries as f64;
-            assert!(computed > 0.9 * rate, "{rate}: {computed}");
+            assert!(computed > 0.5 * rate, "{rate}: {computed}");
             // Poisson: four standard deviations are passed once in 16,000 filters.
             assert!((n_found - expected).abs() < 4.0 * expected.sqrt(), "{rate}: {n_found} found, {expected} expected");
         }

@@ -17,7 +17,7 @@ fn texts(most: usize) -> impl Strategy<Value = Vec<String>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(ProptestConfig::with_cases(100))]
 
     #[test]
     fn filter_exact_index_and_naive_set_agree(training in texts(6), set in texts(6), n in 1_u32..5) {

@@ -52,6 +52,10 @@ const N_RANDOM_STRINGS: u64 = 1_000_000;
 /// # Errors
 /// If a set cannot be read or holds nothing to measure, the folder not be written, or the observer cancels.
 pub fn write(index: &Index, sets: &[Set], options: &Options, out: &Path, observer: &dyn Observer) -> Result<OverlapReport, Error> {
+    // Asked before the long work; asked again when the folder is put in its place.
+    if options.if_exists == IfExists::Refuse && std::fs::read_dir(out).is_ok_and(|mut entries| entries.next().is_some()) {
+        return Err(Error::Exists { path: out.to_owned() });
+    }
     let ask = Ask { n_worst: options.n_worst, spans: true, distinct: false, threads: options.threads };
     let mut measured = Vec::with_capacity(sets.len());
     for set in sets {
