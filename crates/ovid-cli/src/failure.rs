@@ -131,6 +131,18 @@ impl From<ovid_bench::Error> for Failure {
     }
 }
 
+impl From<ovid_detect::Error> for Failure {
+    fn from(error: ovid_detect::Error) -> Self {
+        match error {
+            e if e.is_cancelled() => Self::Interrupted,
+            ovid_detect::Error::Files(e) => e.into(),
+            ovid_detect::Error::Score(e) => e.into(),
+            e if e.is_bad_input() => Self::input(e.to_string()),
+            e => Self::Machine { message: e.to_string(), hint: None },
+        }
+    }
+}
+
 impl From<ovid_generate::Error> for Failure {
     fn from(error: ovid_generate::Error) -> Self {
         match error {

@@ -51,10 +51,14 @@ pub fn object(object: &impl Serialize) -> Result<(), Failure> {
     line(&serde_json::to_string(object).map_err(wrong)?)
 }
 
+/// Whether stdout is a terminal whose owner did not refuse colours.
+pub fn colours() -> bool {
+    io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty())
+}
+
 /// Text in bold, where stdout is a terminal whose owner did not refuse colours.
 pub fn bold(text: &str) -> String {
-    let styled = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
-    if styled { format!("\x1b[1m{text}\x1b[0m") } else { text.to_string() }
+    if colours() { format!("\x1b[1m{text}\x1b[0m") } else { text.to_string() }
 }
 
 /// A number of bytes for people.

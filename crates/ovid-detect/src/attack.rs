@@ -66,7 +66,8 @@ impl Attack {
     /// The text after the attack; `human` is where human sentences are taken from.
     pub fn apply(self, text: &str, human: &str, seed: u64) -> String {
         let draws = Draws::new(seed, 21);
-        let words = |change: &dyn Fn(usize, &str) -> String| text.split(' ').enumerate().map(|(i, w)| change(i, w)).collect::<Vec<_>>().join(" ");
+        let words =
+            |change: &dyn Fn(usize, &str) -> String| text.split(' ').enumerate().map(|(i, w)| change(i, w)).collect::<Vec<_>>().join(" ");
         let letters = |change: &dyn Fn(char) -> Option<char>, share: f64| {
             text.chars().zip(0..).map(|(c, i)| change(c).filter(|_| draws.unit_at(i) < share).unwrap_or(c)).collect()
         };
@@ -195,7 +196,13 @@ mod tests {
         for attack in Attack::ALL {
             let attacked = attack.apply(&text, "A human wrote this. And this as well.", 3);
             assert_eq!(attacked == text, attack == Attack::None, "{}", attack.name());
-            assert_eq!(clean(&attacked) == clean(&text), attack.can_be_undone() || attack == Attack::None, "{}: {}", attack.name(), clean(&attacked));
+            assert_eq!(
+                clean(&attacked) == clean(&text),
+                attack.can_be_undone() || attack == Attack::None,
+                "{}: {}",
+                attack.name(),
+                clean(&attacked)
+            );
         }
     }
 }

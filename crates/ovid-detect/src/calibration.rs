@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::logistic::sigmoid;
 use crate::statistics::N_FEATURES;
-use crate::{Error, ModelName, Scoring, Statistics};
+use crate::{Error, ModelId, Scoring, Statistics};
 
 /// Everything that a verdict needs beside the text.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -23,9 +23,9 @@ pub struct Calibration {
     /// Of the format: 1.
     pub version: u32,
     /// The model that scored the texts.
-    pub model: ModelName,
+    pub model: ModelId,
     /// The second model of Binoculars.
-    pub second: Option<ModelName>,
+    pub second: Option<ModelId>,
     /// Which program made the machine's texts.
     pub machine: String,
     /// What the human texts are.
@@ -144,7 +144,7 @@ impl Calibration {
     /// # Errors
     /// [`Error::OtherModel`] or [`Error::Second`].
     pub fn check(&self, scoring: &Scoring<'_>) -> Result<(), Error> {
-        let same = |calibrated: &ModelName, scoring: &ModelName| {
+        let same = |calibrated: &ModelId, scoring: &ModelId| {
             if calibrated.sha256 == scoring.sha256 {
                 return Ok(());
             }

@@ -38,11 +38,7 @@ pub fn clean(text: &str) -> String {
             out.push(' ');
         }
         blank = false;
-        if spelled.is_empty() {
-            out.push(one)
-        } else {
-            out.push_str(spelled)
-        }
+        if spelled.is_empty() { out.push(one) } else { out.push_str(spelled) }
     }
     out
 }

@@ -6,7 +6,7 @@ use ovid_figures::{LineChart, Scale, Series};
 use ovid_stats::Interval;
 use serde::{Deserialize, Serialize};
 
-use crate::ModelName;
+use crate::ModelId;
 
 /// The report of a calibration: what `ovid detect calibrate --report` writes and a release is checked against.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -17,9 +17,9 @@ pub struct DetectionReport {
     /// Of the format: 1.
     pub version: u32,
     /// The model that scores.
-    pub model: ModelName,
+    pub model: ModelId,
     /// The second model of Binoculars.
-    pub second: Option<ModelName>,
+    pub second: Option<ModelId>,
     /// Which program made the machine's texts, as the person who calibrated said it; the scoring model's own name where nothing was said.
     pub machine: String,
     /// SHA-256 of the calibration file.
@@ -85,8 +85,13 @@ pub const REPORT_FORMAT: &str = "ovid-detect-report";
 
 impl DetectionReport {
     fn rows(&self) -> impl Iterator<Item = (&'static str, &Row)> {
-        let tables =
-            [("length", &self.by_length), ("domain", &self.by_domain), ("sampler", &self.by_sampler), ("statistic", &self.by_statistic), ("artefacts alone", &self.by_artefact)];
+        let tables = [
+            ("length", &self.by_length),
+            ("domain", &self.by_domain),
+            ("sampler", &self.by_sampler),
+            ("statistic", &self.by_statistic),
+            ("artefacts alone", &self.by_artefact),
+        ];
         tables.into_iter().flat_map(|(by, rows)| rows.iter().map(move |row| (by, row)))
     }
 

@@ -4,21 +4,12 @@ use std::collections::VecDeque;
 
 use ovid_bpe::Tokenizer;
 use ovid_eval::{DocumentScore, Options, Place, Scorer, TokenScore};
+use ovid_generate::ModelId;
 use ovid_io::Observer;
 use ovid_model::Gpt2;
-use serde::{Deserialize, Serialize};
 
 use crate::binoculars::Pair;
 use crate::{Error, Statistics, Text, clean};
-
-/// A model by its name and the digest of its files.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ModelName {
-    /// What people call it.
-    pub name: String,
-    /// Of its file, or of the sorted `name sha256` lines of its folder.
-    pub sha256: String,
-}
 
 /// What texts are scored with.
 pub struct Scoring<'a> {
@@ -27,11 +18,11 @@ pub struct Scoring<'a> {
     /// Its tokenizer.
     pub tokenizer: &'a Tokenizer,
     /// Which it is.
-    pub name: ModelName,
+    pub name: ModelId,
     /// Whether texts pass through [`clean`]; calibrations are made with it, and a text that does not is judged by what they do not hold for.
     pub cleaned: bool,
     /// The second model of Binoculars.
-    pub second: Option<(&'a Gpt2, ModelName)>,
+    pub second: Option<(&'a Gpt2, ModelId)>,
 }
 
 /// A text that the model has scored.
@@ -103,7 +94,8 @@ pub fn score(
     for text in texts {
         let text = text?;
         let head = &text.text[..text.text.floor_char_boundary(MAX_BYTES)];
-        let mut ids = if scoring.cleaned { scoring.tokenizer.encode(clean(head).as_bytes()) } else { scoring.tokenizer.encode(head.as_bytes()) };
+        let mut ids =
+            if scoring.cleaned { scoring.tokenizer.encode(clean(head).as_bytes()) } else { scoring.tokenizer.encode(head.as_bytes()) };
         let is_cut = head.len() < text.text.len() || ids.len() > max_tokens;
         ids.truncate(max_tokens);
         let place = Place { file: text.file.clone(), line: text.line };

@@ -1,7 +1,7 @@
 //! The error rates of campaigns, by simulation with a calibration drawn anew for each: so its own error is in what is counted.
 
 use ovid_detect::campaign::{Entry, Kind, Martingale, Member, Mixture, Options, clusters, judge, power};
-use ovid_detect::{CALIBRATION_FORMAT, Calibration, Length, ModelName, Side, TRAITS};
+use ovid_detect::{CALIBRATION_FORMAT, Calibration, Length, ModelId, Side, TRAITS};
 use ovid_stats::{Draws, benjamini_hochberg};
 
 /// How far apart the two kinds of score are.
@@ -29,7 +29,7 @@ fn calibration(n: u64, draws: Draws) -> Calibration {
         machine: side(SHIFT, 40_000),
         curves: vec![[1.0, 0.0]; 3],
     };
-    let name = ModelName { name: "none".to_owned(), sha256: String::new() };
+    let name = ModelId { name: "none".to_owned(), sha256: String::new() };
     Calibration {
         format: CALIBRATION_FORMAT.to_owned(),
         version: 1,
@@ -140,7 +140,11 @@ fn entry(text: &str, i: usize, group: Option<&str>) -> Entry {
 
 #[test]
 fn duplicates_and_templates_are_found_and_strangers_are_not() {
-    let order = |name: &str, n: u32| format!("Dear {name}, your order {n} has left our house in the morning and will be with you before the week is over, we are glad that you chose us");
+    let order = |name: &str, n: u32| {
+        format!(
+            "Dear {name}, your order {n} has left our house in the morning and will be with you before the week is over, we are glad that you chose us"
+        )
+    };
     let texts = [
         "The river rose in the night and nobody in the village slept until the morning came at last over the wet fields".to_owned(),
         order("Ann", 17),

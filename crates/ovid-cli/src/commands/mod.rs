@@ -3,6 +3,7 @@
 mod bench;
 mod completions;
 mod convert;
+mod detect;
 mod generate;
 mod info;
 mod man;
@@ -25,6 +26,7 @@ pub enum Subcommand {
     Tokenize(tokenize::Tokenize),
     Train(Box<train::Train>),
     Convert(convert::Convert),
+    Detect(Box<detect::Detect>),
     Watermark(watermark::Watermark),
     Info(info::Info),
     Pull(pull::Pull),
@@ -42,6 +44,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         Subcommand::Train(command) => command.run(voice),
         Subcommand::Score(command) => command.run(voice),
         Subcommand::Convert(command) => command.run(voice),
+        Subcommand::Detect(command) => command.run(voice),
         Subcommand::Watermark(command) => command.run(voice),
         Subcommand::Info(command) => command.run(voice),
         Subcommand::Pull(command) => command.run(voice),

@@ -108,7 +108,10 @@ impl Learned {
             Kind::TfIdf => {
                 let of = |texts: &[&str], machine| texts.iter().map(|t| ((*t).to_owned(), machine)).collect::<Vec<_>>();
                 let min_df = if longer < 2000 { 2 } else { 5 };
-                Ok(Self::TfIdf(TfIdf::train(&[of(human, false), of(machine, true)].concat(), &TfIdfOptions { min_df, seed, ..TfIdfOptions::default() })?))
+                Ok(Self::TfIdf(TfIdf::train(
+                    &[of(human, false), of(machine, true)].concat(),
+                    &TfIdfOptions { min_df, seed, ..TfIdfOptions::default() },
+                )?))
             }
         }
     }
@@ -145,7 +148,14 @@ pub struct Matrix {
 ///
 /// # Errors
 /// If a text cannot be read, or a set has too few texts of that length.
-pub fn matrix(kind: Kind, human: &[PathBuf], sets: &[(String, Vec<PathBuf>)], n_words: usize, seed: u64, observer: &dyn Observer) -> Result<Matrix, Error> {
+pub fn matrix(
+    kind: Kind,
+    human: &[PathBuf],
+    sets: &[(String, Vec<PathBuf>)],
+    n_words: usize,
+    seed: u64,
+    observer: &dyn Observer,
+) -> Result<Matrix, Error> {
     let split = |name: &str, paths: &[PathBuf]| -> Result<[Vec<String>; 2], Error> {
         let mut sides = [Vec::new(), Vec::new()];
         for text in texts::read(paths)? {

@@ -66,7 +66,8 @@ impl TfIdf {
                 *df += 1;
             }
         }
-        let mut kept: Vec<(&str, usize, usize)> = counts.into_iter().filter(|(_, (_, df))| *df >= options.min_df).map(|(t, (total, df))| (t, total, df)).collect();
+        let mut kept: Vec<(&str, usize, usize)> =
+            counts.into_iter().filter(|(_, (_, df))| *df >= options.min_df).map(|(t, (total, df))| (t, total, df)).collect();
         kept.sort_unstable_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
         kept.truncate(options.max_features);
         if kept.is_empty() {
@@ -124,7 +125,11 @@ fn solve(rows: &[Row], is_machine: &[bool], width: usize, options: &TfIdfOptions
                 if g.abs() < 1e-10 {
                     break;
                 }
-                if g > 0.0 { high = z } else { low = z }
+                if g > 0.0 {
+                    high = z
+                } else {
+                    low = z
+                }
                 let step = z - g / (c / (z * (c - z)) + q);
                 z = if step > low && step < high { step } else { f64::midpoint(low, high) };
             }
@@ -146,7 +151,8 @@ mod tests {
     #[test]
     fn the_weights_are_at_the_minimum() {
         let draws = Draws::new(9, 0);
-        let rows: Vec<Row> = (0..60u64).map(|i| (0..4).map(|j| (j as u32, draws.normal_at(5 * i + j))).chain([(4, 1.0)]).collect()).collect();
+        let rows: Vec<Row> =
+            (0..60u64).map(|i| (0..4).map(|j| (j as u32, draws.normal_at(5 * i + j))).chain([(4, 1.0)]).collect()).collect();
         let machine: Vec<bool> = (0..60).map(|i| draws.unit_at(1000 + i) < 0.4).collect();
         for c in [0.1, 1.0, 64.0] {
             let w = solve(&rows, &machine, 5, &TfIdfOptions { c, max_passes: 2000, ..TfIdfOptions::default() });
