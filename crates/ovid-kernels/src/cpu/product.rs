@@ -29,9 +29,9 @@ pub enum Finish<'a> {
 /// Values of k in a piece on wide units, and bytes of a panel in a piece on others, whose first-level cache is smaller and whose tiles read a panel twice.
 const PIECE: usize = 256;
 const NARROW_PIECE_BYTES: usize = 16 << 10;
-/// Panels and strips of a task.
-const TASK_PANELS: usize = 4;
-const TASK_STRIPS: usize = 16;
+/// Panels and strips of a task, on wide units and on others: each group of strips reads all panels again, and its partial sums stay in the second-level cache.
+const TASK_PANELS: [usize; 2] = [4, 2];
+const TASK_STRIPS: [usize; 2] = [16, 96];
 
 /// Multiplies `n_rows` rows of `x` with packed weights; `out` is (n_rows, n_out).
 pub fn product(
@@ -99,14 +99,15 @@ impl Job<'_> {
         }
 
         let n_panels = self.w.n_out.div_ceil(PANEL);
-        let strip_groups = n_strips.div_ceil(TASK_STRIPS);
-        let task_panels = (n_panels * strip_groups / (pool.n_threads() * 8)).clamp(1, TASK_PANELS);
+        let strip_groups = n_strips.div_ceil(TASK_STRIPS[usize::from(!wide)]);
+        let task_strips = n_strips.div_ceil(strip_groups);
+        let task_panels = (n_panels * strip_groups / (pool.n_threads() * 8)).clamp(1, TASK_PANELS[usize::from(!wide)]);
         // Panel groups run slowest within a strip group, so that a group's strips stay in the second-level cache.
         let panel_groups = n_panels.div_ceil(task_panels);
         pool.run(panel_groups * strip_groups, |task| {
             let (sg, pg) = (task / panel_groups, task % panel_groups);
             let panels = pg * task_panels..((pg + 1) * task_panels).min(n_panels);
-            let group = sg * TASK_STRIPS..((sg + 1) * TASK_STRIPS).min(n_strips);
+            let group = sg * task_strips..((sg + 1) * task_strips).min(n_strips);
             // SAFETY: tasks write disjoint parts of the output, and read packed memory that nobody writes any more.
             unsafe {
                 self.unit.run(Task::<F> {
@@ -166,11 +167,9 @@ impl<F: Format> Kernel for Task<'_, F> {
     unsafe fn run<L: Lanes>(self) {
         let job = self.job;
         let mut one = EMPTY;
-        let mut many = Vec::new();
         let whole = self.piece >= job.w.units;
-        if !whole {
-            many.resize(self.panels.len() * self.group.len(), EMPTY);
-        }
+        // Not written before `start` does: zeros would cost more than they are worth.
+        let mut many = Vec::<Partial>::with_capacity(if whole { 0 } else { self.panels.len() * self.group.len() });
         let mut begin = 0;
         while begin < job.w.units {
             let end = (begin + self.piece).min(job.w.units);
@@ -180,11 +179,11 @@ impl<F: Format> Kernel for Task<'_, F> {
                     let rows = self.strip_rows.min(job.n_rows - s * self.strip_rows);
                     let m_tile = tile_rows(rows);
                     let a = self.strips.add(begin / self.piece * self.piece_stride + s * self.strip_bytes);
-                    let partial = if whole { &mut one } else { &mut many[i * self.group.len() + j] };
+                    let partial = if whole { &raw mut one } else { many.as_mut_ptr().add(i * self.group.len() + j) };
                     let place = Place { first_row: s * self.strip_rows, rows, first_column: p * PANEL };
                     if begin == 0 {
                         let least = start::<L, F>(job, &place, partial);
-                        partial.is_normal = never_subnormal(self.least[s], job.w.least_of(p), least);
+                        (*partial).is_normal = never_subnormal(self.least[s], job.w.least_of(p), least);
                     }
                     let walk = Walk { units: end - begin, a, b, ahead: self.strip_bytes };
                     match m_tile {
@@ -207,8 +206,8 @@ impl<F: Format> Kernel for Task<'_, F> {
                 for s in self.group.clone() {
                     let rows = self.strip_rows.min(job.n_rows - s * self.strip_rows);
                     let place = Place { first_row: s * self.strip_rows, rows, first_column: p * PANEL };
-                    start::<L, F>(job, &place, &mut one);
-                    finish::<L>(job, &place, &one);
+                    start::<L, F>(job, &place, &raw mut one);
+                    finish::<L>(job, &place, &raw const one);
                 }
             }
         }
@@ -230,7 +229,7 @@ struct Walk {
 }
 
 #[inline(always)]
-unsafe fn tile<L: Lanes, F: Format, const M: usize>(walk: &Walk, partial: &mut Partial) {
+unsafe fn tile<L: Lanes, F: Format, const M: usize>(walk: &Walk, partial: *mut Partial) {
     if M > F::MAX_ROWS[usize::from(!L::WIDE)] {
         return;
     }
@@ -245,15 +244,15 @@ unsafe fn tile<L: Lanes, F: Format, const M: usize>(walk: &Walk, partial: &mut P
 }
 
 #[inline(always)]
-unsafe fn tile_of<L: Lanes, F: Format, const M: usize, const V: usize>(walk: &Walk, v0: usize, partial: &mut Partial) {
-    let c = partial.values.as_mut_ptr().add(v0 * LANES);
+unsafe fn tile_of<L: Lanes, F: Format, const M: usize, const V: usize>(walk: &Walk, v0: usize, partial: *mut Partial) {
+    let c = (&raw mut (*partial).values).cast::<f32>().add(v0 * LANES);
     let mut acc = [[L::splat(0.0); V]; M];
     for m in 0..M {
         for v in 0..V {
             acc[m][v] = L::load(c.add(m * PANEL + v * LANES));
         }
     }
-    F::chain::<L, M, V>(walk.units, walk.a, walk.b, v0, walk.ahead, partial.is_normal, &mut acc);
+    F::chain::<L, M, V>(walk.units, walk.a, walk.b, v0, walk.ahead, (*partial).is_normal, &mut acc);
     for m in 0..M {
         for v in 0..V {
             L::store(c.add(m * PANEL + v * LANES), acc[m][v]);
@@ -263,8 +262,8 @@ unsafe fn tile_of<L: Lanes, F: Format, const M: usize, const V: usize>(walk: &Wa
 
 /// The chains begin at +0, or at what the output holds, whose least magnitude comes back (bf16 alone asks for it).
 #[inline(always)]
-unsafe fn start<L: Lanes, F: Format>(job: &Job<'_>, place: &Place, partial: &mut Partial) -> u32 {
-    let c = partial.values.as_mut_ptr();
+unsafe fn start<L: Lanes, F: Format>(job: &Job<'_>, place: &Place, partial: *mut Partial) -> u32 {
+    let c = (&raw mut (*partial).values).cast::<f32>();
     for i in 0..tile_rows(place.rows) * VECS {
         L::store(c.add(i * LANES), L::splat(0.0));
     }
@@ -289,7 +288,8 @@ unsafe fn start<L: Lanes, F: Format>(job: &Job<'_>, place: &Place, partial: &mut
 }
 
 #[inline(always)]
-unsafe fn finish<L: Lanes>(job: &Job<'_>, place: &Place, partial: &Partial) {
+unsafe fn finish<L: Lanes>(job: &Job<'_>, place: &Place, partial: *const Partial) {
+    let values = (&raw const (*partial).values).cast::<f32>();
     let bias = match job.finish {
         Finish::Store { bias, .. } | Finish::AddTo { bias } => bias,
         Finish::Continue => None,
@@ -306,7 +306,7 @@ unsafe fn finish<L: Lanes>(job: &Job<'_>, place: &Place, partial: &Partial) {
         };
         for m in 0..place.rows {
             let out = job.out.pointer().add((place.first_row + m) * job.w.n_out + column);
-            let mut y = L::load(partial.values.as_ptr().add(m * PANEL + v * LANES));
+            let mut y = L::load(values.add(m * PANEL + v * LANES));
             if bias.is_some() {
                 y = L::add(y, b);
             }
