@@ -185,7 +185,7 @@ impl<F: Format> Kernel for Task<'_, F> {
                         let least = start::<L, F>(job, &place, partial);
                         (*partial).is_normal = never_subnormal(self.least[s], job.w.least_of(p), least);
                     }
-                    let walk = Walk { units: end - begin, a, b, ahead: self.strip_bytes };
+                    let walk = Walk { units: end - begin, a, b };
                     match m_tile {
                         1 => tile::<L, F, 1>(&walk, partial),
                         2 => tile::<L, F, 2>(&walk, partial),
@@ -220,12 +220,11 @@ struct Place {
     first_column: usize,
 }
 
-/// A way along k: units, rows, panel, and how far behind the rows the next tile's lie.
+/// A way along k: units, rows, panel.
 struct Walk {
     units: usize,
     a: *const u8,
     b: *const u8,
-    ahead: usize,
 }
 
 #[inline(always)]
@@ -252,7 +251,7 @@ unsafe fn tile_of<L: Lanes, F: Format, const M: usize, const V: usize>(walk: &Wa
             acc[m][v] = L::load(c.add(m * PANEL + v * LANES));
         }
     }
-    F::chain::<L, M, V>(walk.units, walk.a, walk.b, v0, walk.ahead, (*partial).is_normal, &mut acc);
+    F::chain::<L, M, V>(walk.units, walk.a, walk.b, v0, (*partial).is_normal, &mut acc);
     for m in 0..M {
         for v in 0..V {
             L::store(c.add(m * PANEL + v * LANES), acc[m][v]);

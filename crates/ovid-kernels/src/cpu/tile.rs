@@ -27,8 +27,8 @@ pub trait Format: Copy + Send + Sync + 'static {
     /// Rows of the largest tile: on wide units, on others.
     const MAX_ROWS: [usize; 2];
 
-    /// Goes on with the chains in `acc` over `units` units of the rows at `a` and the panel at `b`, of which vector `v0 + v` is used. The rows of the next tile lie
-    /// `ahead` bytes behind `a`. `is_normal` says that no subnormal number can arise.
+    /// Goes on with the chains in `acc` over `units` units of the rows at `a` and the panel at `b`, of which vector `v0 + v` is used. `is_normal` says that no
+    /// subnormal number can arise.
     ///
     /// # Safety
     /// `a` holds `units * M * ROW_BYTES` bytes, `b` holds `units * PANEL_BYTES`.
@@ -37,7 +37,6 @@ pub trait Format: Copy + Send + Sync + 'static {
         a: *const u8,
         b: *const u8,
         v0: usize,
-        ahead: usize,
         is_normal: bool,
         acc: &mut [[L::F; V]; M],
     );
@@ -82,7 +81,6 @@ impl Format for F32 {
         a: *const u8,
         b: *const u8,
         v0: usize,
-        _ahead: usize,
         _is_normal: bool,
         acc: &mut [[L::F; V]; M],
     ) {
@@ -121,7 +119,6 @@ impl Format for F16 {
         a: *const u8,
         b: *const u8,
         v0: usize,
-        _ahead: usize,
         _is_normal: bool,
         acc: &mut [[L::F; V]; M],
     ) {
@@ -150,7 +147,7 @@ impl Format for Bf16 {
     const UNIT: usize = 2;
     const PANEL_BYTES: usize = 4 * PANEL;
     const ROW_BYTES: [usize; 2] = [4, 8];
-    const MAX_ROWS: [usize; 2] = [12, 6];
+    const MAX_ROWS: [usize; 2] = [12, 4];
 
     #[inline(always)]
     unsafe fn chain<L: Lanes, const M: usize, const V: usize>(
@@ -158,15 +155,14 @@ impl Format for Bf16 {
         a: *const u8,
         b: *const u8,
         v0: usize,
-        ahead: usize,
         is_normal: bool,
         acc: &mut [[L::F; V]; M],
     ) {
         let (a, b) = (a.cast::<i32>(), b.cast::<i32>().add(v0 * LANES));
         if is_normal && !L::WIDE {
-            bf16_chain::<L, M, V, true>(units, a, b, ahead, acc);
+            bf16_chain::<L, M, V, true>(units, a, b, acc);
         } else {
-            bf16_chain::<L, M, V, false>(units, a, b, ahead, acc);
+            bf16_chain::<L, M, V, false>(units, a, b, acc);
         }
     }
 }
@@ -176,15 +172,28 @@ unsafe fn bf16_chain<L: Lanes, const M: usize, const V: usize, const NORMAL: boo
     units: usize,
     mut a: *const i32,
     mut b: *const i32,
-    ahead: usize,
     acc: &mut [[L::F; V]; M],
 ) {
     for _ in 0..units {
         let w = load_is::<L, V>(b);
-        L::prefetch(a.cast::<u8>().wrapping_add(ahead));
-        for m in 0..M {
-            for v in 0..V {
-                acc[m][v] = L::dot_bf16::<NORMAL>(acc[m][v], w[v], a.add(m), M);
+        if NORMAL {
+            // The odd products of all rows first, then the even ones: neighbouring operations do not wait for each other.
+            let rows = a.cast::<f32>();
+            for m in 0..M {
+                for v in 0..V {
+                    acc[m][v] = L::fma(L::splat(*rows.add(M + m)), L::odd_bf16(w[v]), acc[m][v]);
+                }
+            }
+            for m in 0..M {
+                for v in 0..V {
+                    acc[m][v] = L::fma(L::splat(*rows.add(m)), L::even_bf16(w[v]), acc[m][v]);
+                }
+            }
+        } else {
+            for m in 0..M {
+                for v in 0..V {
+                    acc[m][v] = L::dot_bf16(acc[m][v], w[v], a.add(m), M);
+                }
             }
         }
         a = a.add(if L::WIDE { M } else { 2 * M });
@@ -265,7 +274,6 @@ impl Format for Q8 {
         a: *const u8,
         b: *const u8,
         v0: usize,
-        _ahead: usize,
         _is_normal: bool,
         acc: &mut [[L::F; V]; M],
     ) {
@@ -303,7 +311,6 @@ impl Format for Q4 {
         a: *const u8,
         b: *const u8,
         v0: usize,
-        _ahead: usize,
         _is_normal: bool,
         acc: &mut [[L::F; V]; M],
     ) {

@@ -37,12 +37,13 @@ impl Cpu {
         }))
     }
 
-    /// Operations a second (a multiply and an add are two) of all threads together on registers, with factors of type `dtype`; the best of five runs.
+    /// Operations a second (a multiply and an add are two) of all threads together on registers, with factors of type `dtype` where the unit multiplies such, else in f32;
+    /// the best of five runs.
     pub fn peak(&self, dtype: Dtype) -> f64 {
         let n = self.pool.n_threads() * 4;
         let mut sums = vec![0f32; n];
         let per_lane = match dtype {
-            Dtype::BF16 => 2,
+            Dtype::BF16 if self.unit == super::simd::Unit::Avx512 => 2,
             Dtype::Q8_0 | Dtype::Q4_0 => 4,
             _ => 1,
         };
@@ -98,12 +99,12 @@ impl Kernel for Multiply {
         let x = std::hint::black_box([0x3f80_0000; 2]);
         let all = |acc: [L::F; CHAINS]| acc.iter().map(|a| L::to_array(*a).iter().sum::<f32>()).sum();
         match self.0 {
-            Dtype::BF16 => {
+            Dtype::BF16 if L::WIDE => {
                 let mut acc = [L::splat(0.0); CHAINS];
                 for _ in 0..STEPS {
                     let w = L::load_i(w.as_ptr());
                     for a in &mut acc {
-                        *a = L::dot_bf16::<true>(*a, w, x.as_ptr(), 1);
+                        *a = L::dot_bf16(*a, w, x.as_ptr(), 1);
                     }
                 }
                 all(acc)

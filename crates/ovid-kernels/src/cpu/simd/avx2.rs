@@ -2,8 +2,8 @@
 
 use super::{Kernel, LANES, Lanes};
 use std::arch::x86_64::{
-    __m256, __m256i, _CMP_LT_OQ, _CMP_NLT_UQ, _CMP_UNORD_Q, _MM_FROUND_NO_EXC, _MM_FROUND_TO_NEAREST_INT, _MM_HINT_T0, _mm_loadu_si128,
-    _mm_prefetch, _mm256_add_epi16, _mm256_add_epi32, _mm256_add_ps, _mm256_and_ps, _mm256_and_si256, _mm256_blendv_epi8, _mm256_blendv_ps,
+    __m256, __m256i, _CMP_LT_OQ, _CMP_NLT_UQ, _CMP_UNORD_Q, _MM_FROUND_NO_EXC, _MM_FROUND_TO_NEAREST_INT, _mm_loadu_si128,
+    _mm256_add_epi16, _mm256_add_epi32, _mm256_add_ps, _mm256_and_ps, _mm256_and_si256, _mm256_blendv_epi8, _mm256_blendv_ps,
     _mm256_castps_si256, _mm256_castsi256_ps, _mm256_cmp_ps, _mm256_cvtepi32_ps, _mm256_cvtph_ps, _mm256_cvtps_epi32, _mm256_div_ps,
     _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_loadu_si256, _mm256_madd_epi16, _mm256_maddubs_epi16, _mm256_max_ps, _mm256_min_ps,
     _mm256_mul_ps, _mm256_or_ps, _mm256_or_si256, _mm256_permute2f128_ps, _mm256_round_ps, _mm256_set1_epi8, _mm256_set1_epi16,
@@ -38,11 +38,8 @@ unsafe fn odd_half(x: __m256i) -> __m256 {
 }
 
 #[inline(always)]
-unsafe fn dot_bf16_half<const NORMAL: bool>(acc: __m256, w: __m256i, even: __m256, odd: __m256) -> __m256 {
+unsafe fn dot_bf16_half(acc: __m256, w: __m256i, even: __m256, odd: __m256) -> __m256 {
     let (w_even, w_odd) = (even_half(w), odd_half(w));
-    if NORMAL {
-        return _mm256_fmadd_ps(w_even, even, _mm256_fmadd_ps(w_odd, odd, acc));
-    }
     let acc = flush(_mm256_fmadd_ps(w_odd, odd, flush(acc)));
     flush(_mm256_fmadd_ps(w_even, even, acc))
 }
@@ -93,10 +90,6 @@ impl Lanes for Avx2 {
     type Bytes = [[__m256i; 2]; 2];
     const WIDE: bool = false;
 
-    #[inline(always)]
-    unsafe fn prefetch(p: *const u8) {
-        _mm_prefetch::<_MM_HINT_T0>(p.cast());
-    }
     #[inline(always)]
     unsafe fn load(p: *const f32) -> Self::F {
         [_mm256_loadu_ps(p), _mm256_loadu_ps(p.add(8))]
@@ -234,10 +227,10 @@ impl Lanes for Avx2 {
         [_mm256_add_epi32(a[0], b[0]), _mm256_add_epi32(a[1], b[1])]
     }
     #[inline(always)]
-    unsafe fn dot_bf16<const NORMAL: bool>(acc: Self::F, w: Self::I, x: *const i32, step: usize) -> Self::F {
+    unsafe fn dot_bf16(acc: Self::F, w: Self::I, x: *const i32, step: usize) -> Self::F {
         let x = x.cast::<f32>();
         let (even, odd) = (_mm256_set1_ps(*x), _mm256_set1_ps(*x.add(step)));
-        [dot_bf16_half::<NORMAL>(acc[0], w[0], even, odd), dot_bf16_half::<NORMAL>(acc[1], w[1], even, odd)]
+        [dot_bf16_half(acc[0], w[0], even, odd), dot_bf16_half(acc[1], w[1], even, odd)]
     }
     #[inline(always)]
     unsafe fn transpose(rows: &mut [Self::F; LANES]) {

@@ -142,7 +142,7 @@ impl Lanes for Avx512 {
         _mm512_add_epi32(a, b)
     }
     #[inline(always)]
-    unsafe fn dot_bf16<const NORMAL: bool>(acc: __m512, w: __m512i, x: *const i32, _step: usize) -> __m512 {
+    unsafe fn dot_bf16(acc: __m512, w: __m512i, x: *const i32, _step: usize) -> __m512 {
         let x = _mm512_set1_epi32(*x);
         _mm512_dpbf16_ps(acc, std::mem::transmute::<__m512i, __m512bh>(w), std::mem::transmute::<__m512i, __m512bh>(x))
     }

@@ -30,9 +30,6 @@ pub trait Lanes: Copy + 'static {
     /// in fewer words: see [`Lanes::dot_bytes`] and [`Lanes::dot_bf16`].
     const WIDE: bool;
 
-    /// Asks for a cache line that is wanted soon. A hint: any address will do. A unit for which it is worth no instruction does nothing.
-    #[inline(always)]
-    unsafe fn prefetch(_p: *const u8) {}
     unsafe fn load(p: *const f32) -> Self::F;
     unsafe fn store(p: *mut f32, x: Self::F);
     /// The first `n` lanes from memory, the others 0.
@@ -94,8 +91,7 @@ pub trait Lanes: Copy + 'static {
     unsafe fn add_i(a: Self::I, b: Self::I) -> Self::I;
     /// `acc` plus, lane by lane, the odd and then the even product of two bf16, each fused and rounded, subnormal results flushed to zero (`vdpbf16ps`). Inputs have no
     /// subnormals: packing flushes them. The row's two lie at `x`: on wide units as one word, the even one low; on others as f32, the odd one `step` words behind.
-    /// `NORMAL` says that no subnormal can arise, so that nothing has to be flushed.
-    unsafe fn dot_bf16<const NORMAL: bool>(acc: Self::F, w: Self::I, x: *const i32, step: usize) -> Self::F;
+    unsafe fn dot_bf16(acc: Self::F, w: Self::I, x: *const i32, step: usize) -> Self::F;
     /// Two values rounded to bf16 in each 32-bit lane, the even one low; subnormals are zero, ties go to even.
     unsafe fn pair_bf16(even: Self::F, odd: Self::F) -> Self::I;
     /// The even one of two bf16 in each lane, as f32.

@@ -151,13 +151,10 @@ impl Lanes for Scalar {
         std::array::from_fn(|i| a[i] + b[i])
     }
     #[inline(always)]
-    unsafe fn dot_bf16<const NORMAL: bool>(acc: F, w: I, x: *const i32, step: usize) -> F {
+    unsafe fn dot_bf16(acc: F, w: I, x: *const i32, step: usize) -> F {
         let (even, odd) = (f32::from_bits(*x as u32), f32::from_bits(*x.add(step) as u32));
         let (w_even, w_odd) = (Self::even_bf16(w), Self::odd_bf16(w));
         std::array::from_fn(|i| {
-            if NORMAL {
-                return w_even[i].mul_add(even, w_odd[i].mul_add(odd, acc[i]));
-            }
             let acc = flush(w_odd[i].mul_add(odd, flush(acc[i])));
             flush(w_even[i].mul_add(even, acc))
         })
