@@ -39,7 +39,11 @@ impl Made {
 fn make() -> Made {
     let made = Made { folder: tempfile::tempdir().unwrap() };
     let [release, key, text] = ["release", "auto.key", "held-out.jsonl"].map(|name| made.path(name));
-    let line = |i: usize| format!("{{\"style\": \"verse\", \"text\": \"The sun was warm on day {i}, the grass was green, and so it goes, she said to the old man of the sea.\"}}\n");
+    let line = |i: usize| {
+        format!(
+            "{{\"style\": \"verse\", \"text\": \"The sun was warm on day {i}, the grass was green, and so it goes, she said to the old man of the sea.\"}}\n"
+        )
+    };
     std::fs::write(&text, (0..120).map(line).collect::<String>()).unwrap();
     let public = ok(&["release", "key", "-o", &key, "--comment", "test, not a person"]);
     let init = ["release", "init", &release, "--model", &model_arg(), "--name", "verse", "--stage", "demo"];
@@ -51,26 +55,63 @@ fn make() -> Made {
         let text = std::fs::read_to_string(&path).unwrap();
         std::fs::write(&path, edits.iter().fold(text, |t, (from, to)| t.replace(from, to))).unwrap();
     };
-    edit("release.toml", &[("TO BE WRITTEN: ", "In a test: "), ("training = []", "training = [\"../held-out.jsonl\"]"), ("held_out = []", "held_out = [\"../held-out.jsonl\"]")]);
+    edit(
+        "release.toml",
+        &[
+            ("TO BE WRITTEN: ", "In a test: "),
+            ("training = []", "training = [\"../held-out.jsonl\"]"),
+            ("held_out = []", "held_out = [\"../held-out.jsonl\"]"),
+        ],
+    );
     // A list for a model that is trained in a second: without the two reports that take hundreds of long samples.
     let list = std::fs::read_to_string(Path::new(&release).join("checklist.toml")).unwrap();
     let mut list: toml::Table = toml::from_str(&list).unwrap();
     list["item"].as_array_mut().unwrap().retain(|item| !["overlap", "detection"].contains(&item["id"].as_str().unwrap()));
-    let list = toml::to_string_pretty(&list).unwrap().replace("max = 3.0", "max = 20.0").replace("min_samples = 50", "min_samples = 6").replace("min = 10000", "min = 1000");
+    let list = toml::to_string_pretty(&list)
+        .unwrap()
+        .replace("max = 3.0", "max = 20.0")
+        .replace("min_samples = 50", "min_samples = 6")
+        .replace("min = 10000", "min = 1000");
     std::fs::write(Path::new(&release).join("checklist.toml"), list).unwrap();
 
     let ledger = made.path("tries.db");
     let dump = made.path("release/evidence/samples");
-    ok(&["samples", "dump", "--model", &model_arg(), "-n", "6", "--settings", "k40", "--max-tokens", "8", "--unconditional", "--ledger", &ledger, "-o", &dump]);
+    ok(&[
+        "samples",
+        "dump",
+        "--model",
+        &model_arg(),
+        "-n",
+        "6",
+        "--settings",
+        "k40",
+        "--max-tokens",
+        "8",
+        "--unconditional",
+        "--ledger",
+        &ledger,
+        "-o",
+        &dump,
+    ]);
     ok(&["release", "measure", &release, "--ledger", &ledger]);
     let model = json(&ok(&["info", "--json", &model_arg()]))[0]["sha256"].as_str().unwrap().to_owned();
     let source = "{\"name\": \"verse\", \"licence\": \"CC0-1.0\", \"attribution\": \"written for this test\"}";
     let provenance = format!("{{\"model\": {{\"sha256\": \"{model}\"}}, \"n_documents\": 1, \"n_bytes\": 1, \"sources\": [{source}]}}\n");
-    let takedowns = format!("{{\"model\": {{\"sha256\": \"{model}\"}}, \"contacts\": [{{\"how\": \"nobody: a test\"}}], \"entries\": []}}\n");
+    let takedowns =
+        format!("{{\"model\": {{\"sha256\": \"{model}\"}}, \"contacts\": [{{\"how\": \"nobody: a test\"}}], \"entries\": []}}\n");
     std::fs::write(made.path("release/evidence/provenance.json"), provenance).unwrap();
     std::fs::write(made.path("release/evidence/takedowns.json"), takedowns).unwrap();
     for item in ["training", "limits", "misuse", "private-data"] {
-        ok(&["release", "state", item, &release, "--key", &key, "--text", &"This is said in a test of a model that knows nothing at all. ".repeat(4)]);
+        ok(&[
+            "release",
+            "state",
+            item,
+            &release,
+            "--key",
+            &key,
+            "--text",
+            &"This is said in a test of a model that knows nothing at all. ".repeat(4),
+        ]);
     }
     ok(&["release", "seal", &release, "--key", &key]);
     ok(&["release", "card", &release]);
@@ -118,7 +159,11 @@ fn the_way_from_a_model_to_a_verified_release_through_every_fault() {
     let script = format!("trap '' XFSZ; ulimit -f 64; exec '{}' {}", env!("CARGO_BIN_EXE_ovid"), arguments.join(" "));
     let full = Command::new("sh").args(["-c", &script]).output().unwrap();
     assert_eq!(full.status.code(), Some(3), "{}", stderr(&full));
-    assert!(stderr(&full).starts_with("error: cannot write '") && !Path::new(&made.path("full")).exists() && made.leftovers().is_empty(), "{}", stderr(&full));
+    assert!(
+        stderr(&full).starts_with("error: cannot write '") && !Path::new(&made.path("full")).exists() && made.leftovers().is_empty(),
+        "{}",
+        stderr(&full)
+    );
 
     // Two at once.
     let mut both = [made.export("both").spawn().unwrap(), made.export("both").spawn().unwrap()];

@@ -197,8 +197,10 @@ impl Checklist {
             if item.reason.trim().is_empty() || item.sources.iter().all(|s| s.trim().is_empty()) {
                 return wrong("it needs a reason and a source");
             }
-            let answers =
-                [item.program.is_some(), item.report.is_some(), item.samples.is_some(), item.statement.is_some()].iter().filter(|a| **a).count();
+            let answers = [item.program.is_some(), item.report.is_some(), item.samples.is_some(), item.statement.is_some()]
+                .iter()
+                .filter(|a| **a)
+                .count();
             if answers != 1 {
                 return wrong("exactly one of program, report, samples and statement answers it");
             }
@@ -225,7 +227,9 @@ mod tests {
 
     #[test]
     fn a_list_that_is_not_whole_is_refused_with_the_item() {
-        let item = |id: &str, rest: &str| format!("[[item]]\nid = '{id}'\ntitle = 't'\nreason = 'r'\nsources = ['s']\nfrom = 'demo'\nmake = 'm'\n{rest}\n");
+        let item = |id: &str, rest: &str| {
+            format!("[[item]]\nid = '{id}'\ntitle = 't'\nreason = 'r'\nsources = ['s']\nfrom = 'demo'\nmake = 'm'\n{rest}\n")
+        };
         let cases = [
             (item("a", ""), "exactly one"),
             (item("a", "program = 'weights'\nstatement = { question = 'q', min_words = 1 }"), "exactly one"),

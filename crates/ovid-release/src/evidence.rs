@@ -24,7 +24,9 @@ impl Evidence {
     /// # Errors
     /// If its path leaves the folder, it cannot be read, or it is no JSON.
     pub fn read(folder: &Path, file: &str) -> Result<Option<Self>, Error> {
-        let Some(relative) = plain_path(file) else { return Err(Error::Asked(format!("evidence '{file}': the path leaves the release folder"))) };
+        let Some(relative) = plain_path(file) else {
+            return Err(Error::Asked(format!("evidence '{file}': the path leaves the release folder")));
+        };
         let path = folder.join(relative);
         if !path.exists() {
             return Ok(None);

@@ -87,8 +87,12 @@ const MEASURED_BYTES: usize = 64_000;
 /// If what is asked for does not fit together, something cannot be read or written, or a mark costs too much. Nothing is left where the export was to be.
 pub fn export(release: &Release, ask: &Ask<'_>, observer: &dyn Observer) -> Result<Outcome, Error> {
     match (ask.check.stage, &ask.to) {
-        (Stage::Researchers, None) => return Err(Error::Asked("the stage researchers is for named persons: --to NAME and --fingerprint KEY".to_owned())),
-        (stage, Some(_)) if stage != Stage::Researchers => return Err(Error::Asked(format!("a copy at the stage {stage} is for anybody, and not for one name"))),
+        (Stage::Researchers, None) => {
+            return Err(Error::Asked("the stage researchers is for named persons: --to NAME and --fingerprint KEY".to_owned()));
+        }
+        (stage, Some(_)) if stage != Stage::Researchers => {
+            return Err(Error::Asked(format!("a copy at the stage {stage} is for anybody, and not for one name")));
+        }
         _ => {}
     }
     if let Some((name, _)) = ask.to.filter(|(name, _)| name.trim().is_empty() || name.chars().any(char::is_control)) {
@@ -113,7 +117,8 @@ pub fn export(release: &Release, ask: &Ask<'_>, observer: &dyn Observer) -> Resu
         write_training(release, &subject.identity.sha256, folder, observer)?;
         if let (Some(terms), Some((name, _))) = (&release.plan.access.terms, ask.to) {
             let text = String::from_utf8_lossy(&read_small(&release.folder.join(terms))?).into_owned();
-            let text = format!("This copy of {} {} was made for {name} on {}.\n\n{text}", release.plan.name, release.plan.version, ask.date);
+            let text =
+                format!("This copy of {} {} was made for {name} on {}.\n\n{text}", release.plan.name, release.plan.version, ask.date);
             write(&folder.join(TERMS), text.as_bytes())?;
         }
         let manifest = Manifest {
@@ -160,10 +165,7 @@ fn write_model(release: &Release, ask: &Ask<'_>, tokenizer: &Tokenizer, folder: 
         write_json(&folder.join(FINGERPRINT), &cost)?;
         write_params(&model, &params, tokenizer, observer)?;
     } else if source.is_dir() && source.join("config.json").is_file() && release.tokenizer().is_none() {
-        // As it is: its digest is then the one that all evidence names.
-        for entry in files::list(&source, |_| false, observer)? {
-            copy(&source.join(&entry.path), &model.join(&entry.path))?;
-        }
+        copy_model(&source, &model)?;
     } else {
         write_params(&model, &params, tokenizer, observer)?;
     }
@@ -179,6 +181,23 @@ fn write_model(release: &Release, ask: &Ask<'_>, tokenizer: &Tokenizer, folder: 
         }
     }
     Ok(values_sha256(&params))
+}
+
+/// A model's folder as it is, so that its digest stays the one that all evidence names. Links to files (the hub's cache is made of them) are followed.
+fn copy_model(from: &Path, to: &Path) -> Result<(), Error> {
+    let refuse = |cause| ovid_io::Error::io(from, "list", cause);
+    for entry in fs::read_dir(from).map_err(refuse)? {
+        let entry = entry.map_err(refuse)?;
+        let (name, path) = (entry.file_name(), entry.path());
+        if name.as_encoded_bytes().starts_with(b".") {
+            continue;
+        }
+        if !path.is_file() {
+            return Err(Error::Asked(format!("'{}' is no file of a model: move it out of the model's folder", path.display())));
+        }
+        copy(&path, &to.join(name))?;
+    }
+    Ok(())
 }
 
 fn write_params(folder: &Path, params: &Params, tokenizer: &Tokenizer, observer: &dyn Observer) -> Result<(), Error> {
@@ -210,7 +229,9 @@ fn marked(
     let after = score(params)?;
     let change_percent = 100.0 * (after.bits_per_byte / before.bits_per_byte - 1.0);
     if change_percent.abs() >= MOST_CHANGE_PERCENT {
-        return Err(Error::Asked(format!("the mark changes the model's bits per byte by {change_percent:.3}%, and {MOST_CHANGE_PERCENT}% is the most")));
+        return Err(Error::Asked(format!(
+            "the mark changes the model's bits per byte by {change_percent:.3}%, and {MOST_CHANGE_PERCENT}% is the most"
+        )));
     }
     let (bits_per_byte_before, bits_per_byte_after) = (before.bits_per_byte, after.bits_per_byte);
     Ok(MarkCost { n_marked, n_bytes: before.n_bytes as u64, bits_per_byte_before, bits_per_byte_after, change_percent })
@@ -220,7 +241,9 @@ fn marked(
 fn write_training(release: &Release, model_sha256: &str, folder: &Path, observer: &dyn Observer) -> Result<(), Error> {
     let paths: Vec<PathBuf> = release.plan.data.training.iter().map(|p| release.folder.join(p)).collect();
     if paths.is_empty() {
-        return Err(Error::Asked("release.toml names no training documents (data.training), and others could not ask what a text shares with them".to_owned()));
+        return Err(Error::Asked(
+            "release.toml names no training documents (data.training), and others could not ask what a text shares with them".to_owned(),
+        ));
     }
     let file = folder.join(TRAINING_INDEX);
     let index = ovid_overlap::Built { path: TRAINING_INDEX.to_owned(), ..Build::default().write(&paths, Split::All, &file, observer)? };

@@ -154,7 +154,9 @@ pub(crate) fn read_small(path: &Path) -> Result<Vec<u8>, Error> {
     let refuse = |cause| ovid_io::Error::io(path, "read", cause);
     let n_bytes = fs::metadata(path).map_err(refuse)?.len();
     if n_bytes > MOST {
-        return Err(ovid_io::Error::malformed(path, ovid_io::Place::Whole, format!("{n_bytes} bytes are too many for what it should be")).into());
+        return Err(
+            ovid_io::Error::malformed(path, ovid_io::Place::Whole, format!("{n_bytes} bytes are too many for what it should be")).into()
+        );
     }
     Ok(fs::read(path).map_err(refuse)?)
 }
@@ -215,7 +217,8 @@ mod tests {
         fs::remove_file(root.join("gone")).unwrap();
         fs::write(root.join("extra"), "").unwrap();
         entries.push(FileEntry { path: "../../etc/passwd".to_owned(), n_bytes: 5, sha256: entries[0].sha256.clone() });
-        let faults: Vec<String> = compare(root, &entries, |_| false, &Silent).unwrap().into_iter().map(|f| format!("{}: {}", f.path, f.what)).collect();
+        let faults: Vec<String> =
+            compare(root, &entries, |_| false, &Silent).unwrap().into_iter().map(|f| format!("{}: {}", f.path, f.what)).collect();
         let has = |path: &str, what: &str| assert!(faults.iter().any(|f| f.starts_with(path) && f.contains(what)), "{path}: {faults:#?}");
         has("changed", "bytes have changed");
         has("shorter", "1 bytes, not 5");

@@ -33,7 +33,10 @@ pub fn init(folder: &Path, name: &str, model: &Path, stage: Stage, signers: &[Si
         uses: Uses { intended: vec![todo("an intended use")], out_of_scope: vec![todo("a use that it is not for")] },
         data: Data { statement: todo("what the training text is and where it comes from"), training: Vec::new(), held_out: Vec::new() },
         responsible: Responsible { name: todo("who answers for the release"), contact: todo("how they are reached") },
-        access: Access { decision: todo("who may have the model, and why"), terms: (stage == Stage::Researchers).then(|| "TERMS.md".to_owned()) },
+        access: Access {
+            decision: todo("who may have the model, and why"),
+            terms: (stage == Stage::Researchers).then(|| "TERMS.md".to_owned()),
+        },
         watermark: Watermark { decision: todo("whether Ovid marks what it generates with this model, and why"), key_id: None },
         next: Next { stage: None, date: None, plan: todo("what comes next, and what must be learned before") },
     };

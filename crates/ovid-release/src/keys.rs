@@ -64,7 +64,9 @@ impl SecretKey {
         let open = || SecretKeyBox::from_string(&text);
         let key = match secret.into_unencrypted_secret_key() {
             Ok(key) => key,
-            Err(_) => open().and_then(|b| b.into_secret_key(None)).map_err(|e| Error::key(path, format!("no minisign secret key ({e})")))?,
+            Err(_) => {
+                open().and_then(|b| b.into_secret_key(None)).map_err(|e| Error::key(path, format!("no minisign secret key ({e})")))?
+            }
         };
         let public = minisign::PublicKey::from_secret_key(&key).map_err(|e| Error::key(path, e.to_string()))?;
         Ok(Self { key, public })

@@ -104,15 +104,28 @@ pub fn held_out(paths: &[PathBuf], most_bytes: usize) -> Result<Vec<(String, Str
 ///
 /// # Errors
 /// If the text cannot be read, the model fails, or the file cannot be written.
-pub fn evaluation(folder: &Path, model: &Gpt2, tokenizer: &Tokenizer, id: &ModelId, paths: &[PathBuf], observer: &dyn Observer) -> Result<Evaluation, Error> {
+pub fn evaluation(
+    folder: &Path,
+    model: &Gpt2,
+    tokenizer: &Tokenizer,
+    id: &ModelId,
+    paths: &[PathBuf],
+    observer: &dyn Observer,
+) -> Result<Evaluation, Error> {
     let styles = bits_by_style(model, tokenizer, &held_out(paths, usize::MAX)?, observer)?;
     let mut documents = Vec::new();
     for path in paths {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         documents.push((name, digest::sha256_file(path, observer)?));
     }
-    let evaluation =
-        Evaluation { format: "ovid-evaluation-1".to_owned(), model: id.clone(), version: version(), documents, all: all_styles(&styles), styles };
+    let evaluation = Evaluation {
+        format: "ovid-evaluation-1".to_owned(),
+        model: id.clone(),
+        version: version(),
+        documents,
+        all: all_styles(&styles),
+        styles,
+    };
     write_json(&evidence(folder, "evaluation.json")?, &evaluation)?;
     Ok(evaluation)
 }

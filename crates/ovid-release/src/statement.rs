@@ -42,10 +42,14 @@ pub fn paths(folder: &Path, item: &str) -> (PathBuf, PathBuf) {
 /// If the item asks for no statement, the key is not among the signers, the answer is too short, or a file cannot be written.
 pub fn sign(release: &Release, item: &str, text: &str, model_sha256: &str, key: &SecretKey, date: &str) -> Result<Statement, Error> {
     let asked = release.checklist.get(item).ok_or_else(|| Error::Asked(format!("the checklist has no item '{item}'")))?;
-    let question = asked.statement.as_ref().ok_or_else(|| Error::Asked(format!("item '{item}' is not answered by a statement; {}", asked.make)))?;
+    let question =
+        asked.statement.as_ref().ok_or_else(|| Error::Asked(format!("item '{item}' is not answered by a statement; {}", asked.make)))?;
     let n_words = text.split_whitespace().count();
     if n_words < question.min_words {
-        return Err(Error::Asked(format!("the answer has {n_words} words; '{item}' asks for {} at least: {}", question.min_words, question.question)));
+        return Err(Error::Asked(format!(
+            "the answer has {n_words} words; '{item}' asks for {} at least: {}",
+            question.min_words, question.question
+        )));
     }
     let signer = key.signer(&release.signers)?;
     let statement = Statement {
@@ -87,7 +91,8 @@ pub fn read(folder: &Path, signers: &[Signer], item: &Item, stage: Stage, model_
     let signature = String::from_utf8_lossy(&read_small(&signature_path).map_err(|e| e.to_string())?).into_owned();
     let signer = signers.iter().find(|s| s.name == statement.signer && s.kind == statement.kind);
     let signer = signer.ok_or_else(|| format!("{place}: '{}' is none of the signers in signers.toml", statement.signer))?;
-    keys::verify(&signer.public_key, &bytes, &signature).map_err(|cause| format!("{place}: the signature is not that of '{}' ({cause})", signer.name))?;
+    keys::verify(&signer.public_key, &bytes, &signature)
+        .map_err(|cause| format!("{place}: the signature is not that of '{}' ({cause})", signer.name))?;
     if statement.item != item.id {
         return Err(format!("{place}: it answers the item '{}'", statement.item));
     }

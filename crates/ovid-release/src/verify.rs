@@ -35,9 +35,24 @@ pub struct VerifyReport {
 ///
 /// # Errors
 /// If the folder cannot be read; that something is wrong with it is the answer and no error.
-pub fn verify(folder: &Path, key: Option<&str>, n_samples: u32, seed: u64, n_threads: usize, unit: Option<ovid_model::Unit>, observer: &dyn Observer) -> Result<VerifyReport, Error> {
-    let mut report =
-        VerifyReport { verified: false, manifest: None, key_id: None, key_known: false, faults: Vec::new(), evidence: None, not_checked: Vec::new() };
+pub fn verify(
+    folder: &Path,
+    key: Option<&str>,
+    n_samples: u32,
+    seed: u64,
+    n_threads: usize,
+    unit: Option<ovid_model::Unit>,
+    observer: &dyn Observer,
+) -> Result<VerifyReport, Error> {
+    let mut report = VerifyReport {
+        verified: false,
+        manifest: None,
+        key_id: None,
+        key_known: false,
+        faults: Vec::new(),
+        evidence: None,
+        not_checked: Vec::new(),
+    };
     if !folder.is_dir() {
         return Err(ovid_io::Error::io(folder, "read", std::io::ErrorKind::NotADirectory.into()).into());
     }
@@ -96,7 +111,13 @@ fn signed_manifest(folder: &Path, key: Option<&str>, report: &mut VerifyReport) 
 }
 
 /// Whether the files, which are those that were signed, are what the manifest says of them, and whether the evidence holds.
-fn contents(folder: &Path, manifest: &Manifest, options: &Options, report: &mut VerifyReport, observer: &dyn Observer) -> Result<(), Error> {
+fn contents(
+    folder: &Path,
+    manifest: &Manifest,
+    options: &Options,
+    report: &mut VerifyReport,
+    observer: &dyn Observer,
+) -> Result<(), Error> {
     let model = folder.join(MODEL);
     let params = load_params(&model, observer)?;
     if !same_digest(&values_sha256(&params), &manifest.values_sha256) {
@@ -105,7 +126,9 @@ fn contents(folder: &Path, manifest: &Manifest, options: &Options, report: &mut 
     let is_source = same_digest(&manifest.values_sha256, &manifest.source.values_sha256);
     match (is_source, &manifest.to) {
         (false, None) => fault(report, MODEL, "its numbers are not those that the evidence is about"),
-        (false, Some(name)) => report.not_checked.push(format!("that model/ is the model of the evidence but for the mark of the copy for {name}: the signer says so")),
+        (false, Some(name)) => report
+            .not_checked
+            .push(format!("that model/ is the model of the evidence but for the mark of the copy for {name}: the signer says so")),
         (true, Some(_)) => fault(report, MODEL, "a copy for a named person carries no mark"),
         (true, None) => {}
     }
@@ -140,7 +163,9 @@ fn subject(folder: &Path, manifest: &Manifest, report: &mut VerifyReport, observ
             return Ok(Subject { identity, files: Some((path, None)) });
         }
     }
-    report.not_checked.push(format!("that the numbers in {MODEL}/ came from the file with sha256 {}: it is not in the release", manifest.source.sha256));
+    report
+        .not_checked
+        .push(format!("that the numbers in {MODEL}/ came from the file with sha256 {}: it is not in the release", manifest.source.sha256));
     Ok(Subject { identity: manifest.source.clone(), files: None })
 }
 

@@ -32,7 +32,9 @@ fn faults(folder: &Path) -> String {
 fn a_stranger_verifies_it_and_finds_any_changed_byte() {
     let made = make(Stage::Small, Kind::Person);
     let out = made.path("out");
-    let Outcome::Written(manifest) = export(&made.release(), &ask(&made, Stage::Small, &out, true), &Silent).unwrap() else { panic!("it passes") };
+    let Outcome::Written(manifest) = export(&made.release(), &ask(&made, Stage::Small, &out, true), &Silent).unwrap() else {
+        panic!("it passes")
+    };
     let report = verified(&out);
     assert!(report.verified, "{report:#?}");
     assert_eq!((report.not_checked, report.key_known), (Vec::<String>::new(), false));
@@ -156,7 +158,10 @@ fn a_copy_for_a_person_is_traced_to_them_and_costs_nothing_that_can_be_felt() {
         // The list of names stays at home.
         assert!(!files(&out).iter().any(|f| f.contains("copies")));
     }
-    assert_eq!(ovid_release::export::copies(&made.release_folder().join("copies.jsonl")).unwrap(), ["test recipient A", "test recipient B"]);
+    assert_eq!(
+        ovid_release::export::copies(&made.release_folder().join("copies.jsonl")).unwrap(),
+        ["test recipient A", "test recipient B"]
+    );
 }
 
 #[test]

@@ -57,7 +57,10 @@ fn it_is_found_in_exact_copies_and_after_re_saving_and_quantising_destroys_it() 
     // A key that is not the issuer's finds nothing.
     let other = FingerprintKey::create(&folder.path().join("b.key")).unwrap();
     assert_eq!(trace(&params, &other, &names()).found, None);
-    assert_eq!(trace(&params, &FingerprintKey::load(&folder.path().join("a.key")).unwrap(), &names()).found.as_deref(), Some("test recipient 7"));
+    assert_eq!(
+        trace(&params, &FingerprintKey::load(&folder.path().join("a.key")).unwrap(), &names()).found.as_deref(),
+        Some("test recipient 7")
+    );
 }
 
 #[test]

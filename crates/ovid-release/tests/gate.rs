@@ -38,7 +38,9 @@ fn a_whole_folder_passes_and_every_file_is_missed_by_name_when_it_goes_or_change
     assert!(n_tried > 80, "{n_tried}");
     assert!(made.check(Stage::Small).passed, "everything is back");
     fs::write(folder.join("evidence/extra.json"), "{}").unwrap();
-    assert!(failed(&made.check(Stage::Small)).contains(&("record", "evidence/extra.json: it is there, but nobody vouches for it".to_owned())));
+    assert!(
+        failed(&made.check(Stage::Small)).contains(&("record", "evidence/extra.json: it is there, but nobody vouches for it".to_owned()))
+    );
 }
 
 /// One bit of the middle byte changed.
@@ -102,7 +104,10 @@ fn what_nobody_wrote_blocks_the_gate_and_is_marked_in_the_card() {
     assert!(said.contains(&("plan", "release.toml: uses.intended.1 is to be written".to_owned())), "{said:?}");
     assert!(said.iter().any(|(id, cause)| *id == "limits" && cause.contains("to be written and signed")), "{said:?}");
     let card = fs::read_to_string(made.release_folder().join("README.md")).unwrap();
-    assert!(card.contains("**TO BE WRITTEN (limits): What can the model not do") && card.contains("**TO BE WRITTEN: an intended use**"), "{card}");
+    assert!(
+        card.contains("**TO BE WRITTEN (limits): What can the model not do") && card.contains("**TO BE WRITTEN: an intended use**"),
+        "{card}"
+    );
 }
 
 #[test]
@@ -120,7 +125,9 @@ fn a_statement_is_the_signers_own_and_long_enough() {
     fs::write(&path, forged).unwrap();
     made.seal();
     let report = made.check(Stage::Small);
-    assert!(failed(&report).iter().any(|(id, cause)| *id == "limits" && cause.contains("the signature is not that of 'test, not a person'")));
+    assert!(
+        failed(&report).iter().any(|(id, cause)| *id == "limits" && cause.contains("the signature is not that of 'test, not a person'"))
+    );
 }
 
 #[test]
@@ -134,7 +141,9 @@ fn bounds_hold_and_a_list_must_have_its_fields() {
     made.seal();
     let report = made.check(Stage::Demo);
     let said = failed(&report);
-    assert!(said.iter().any(|(id, cause)| *id == "evaluation" && cause.contains("bits per byte over all held-out text is") && cause.contains("more than 0.5")));
+    assert!(said.iter().any(|(id, cause)| *id == "evaluation"
+        && cause.contains("bits per byte over all held-out text is")
+        && cause.contains("more than 0.5")));
     assert!(said.iter().any(|(id, cause)| *id == "provenance" && cause.contains("sources number 1 has no 'licence'")), "{said:?}");
 }
 
@@ -154,12 +163,14 @@ fn every_number_of_the_card_is_that_of_the_file_it_names() {
         }
     }
     assert!(n_numbers > 40, "{n_numbers}\n{card}");
-    let listed: Vec<(&str, &str)> = card.lines().filter(|l| l.starts_with("[^")).map(|l| (l.split('`').nth(1).unwrap(), l.split('`').nth(3).unwrap())).collect();
+    let listed: Vec<(&str, &str)> =
+        card.lines().filter(|l| l.starts_with("[^")).map(|l| (l.split('`').nth(1).unwrap(), l.split('`').nth(3).unwrap())).collect();
     for (file, sha256) in listed.iter().filter(|(file, _)| file.starts_with("evidence/")) {
         assert_eq!(ovid_io::digest::sha256_file(&made.release_folder().join(file), &Silent).unwrap(), *sha256, "{file}");
     }
     assert!(listed.len() >= 6, "{listed:?}");
-    let evaluation: serde_json::Value = serde_json::from_slice(&fs::read(made.release_folder().join("evidence/evaluation.json")).unwrap()).unwrap();
+    let evaluation: serde_json::Value =
+        serde_json::from_slice(&fs::read(made.release_folder().join("evidence/evaluation.json")).unwrap()).unwrap();
     let bits = evaluation["all"]["bits_per_byte"].as_f64().unwrap();
     assert!(card.contains(&format!("| bits per byte over all held-out text | {bits:.3}[^")), "{bits}\n{card}");
 }

@@ -76,7 +76,20 @@ pub fn release(recipe: &Recipe, places: &Places) -> anyhow::Result<()> {
     let (human, machine, stem) = (path(local.join("human.jsonl")), path(local.join("machine.jsonl")), path(local.join("detection")));
     let gpt2 = root.join("../shared/data/tokenizer");
     let gpt2 = path(gpt2);
-    let detect = ["detect", "calibrate", "--model", &model, "--human", &human, "--machine-texts", &machine, "--report", &stem, "--gpt2-tokenizer", &gpt2];
+    let detect = [
+        "detect",
+        "calibrate",
+        "--model",
+        &model,
+        "--human",
+        &human,
+        "--machine-texts",
+        &machine,
+        "--report",
+        &stem,
+        "--gpt2-tokenizer",
+        &gpt2,
+    ];
     ovid.run(&detect)?;
     copy(&local.join("detection.json"), &folder.join("evidence/detection.json"))?;
 
@@ -96,7 +109,11 @@ struct Ovid {
 impl Ovid {
     fn build(root: &Path) -> anyhow::Result<Self> {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let status = Command::new(cargo).current_dir(root).args(["build", "--release", "--package", "ovid-cli"]).status().context("running cargo")?;
+        let status = Command::new(cargo)
+            .current_dir(root)
+            .args(["build", "--release", "--package", "ovid-cli"])
+            .status()
+            .context("running cargo")?;
         ensure!(status.success(), "the program cannot be built");
         Ok(Self { path: root.join("target/release/ovid") })
     }
@@ -119,7 +136,8 @@ fn fresh(local: &Path, key: &Path) -> anyhow::Result<()> {
         if path.to_string_lossy().starts_with(&*key.to_string_lossy()) {
             continue;
         }
-        if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) }.with_context(|| format!("removing '{}'", path.display()))?;
+        if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) }
+            .with_context(|| format!("removing '{}'", path.display()))?;
     }
     Ok(())
 }
@@ -139,7 +157,10 @@ fn texts(recipe: &Recipe, work: &Path, local: &Path, tokenizer: &Tokenizer) -> a
         for (piece, start) in (0..text.len()).step_by(PIECE).enumerate().take(4) {
             let (from, to) = (text.floor_char_boundary(start), text.floor_char_boundary(start + PIECE));
             if to - from > PIECE / 3 {
-                line(&mut human, &json!({ "source": source, "id": format!("{source}/{id}"), "domain": style, "piece": piece, "text": &text[from..to] }));
+                line(
+                    &mut human,
+                    &json!({ "source": source, "id": format!("{source}/{id}"), "domain": style, "piece": piece, "text": &text[from..to] }),
+                );
             }
         }
         let ids = tokenizer.encode(text[..text.floor_char_boundary(4000)].as_bytes());
@@ -196,7 +217,8 @@ fn provenance(recipe: &Recipe, work: &Path, model_sha256: &str, folder: &Path) -
     };
     let (n_documents, n_bytes) = counts.values().fold((0, 0), |(d, b), c| (d + c.train_documents, b + c.train_bytes));
     let sources: Vec<_> = recipe.source.iter().map(source).collect();
-    let provenance = json!({ "model": model, "n_documents": n_documents, "n_bytes": n_bytes, "recipe": "xtask/mini.toml", "sources": sources });
+    let provenance =
+        json!({ "model": model, "n_documents": n_documents, "n_bytes": n_bytes, "recipe": "xtask/mini.toml", "sources": sources });
     let how = "an issue at https://github.com/ovid-gpt2/ovid/issues that names the text";
     let takedowns = json!({ "model": model, "contacts": [{ "how": how }], "entries": [] });
     for (name, value) in [("provenance", provenance), ("takedowns", takedowns)] {

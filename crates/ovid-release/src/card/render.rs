@@ -34,14 +34,20 @@ impl Card {
     /// As one page of HTML that asks for nothing from elsewhere.
     pub fn html(&self) -> String {
         let mut out = String::from("<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n");
-        let _ = writeln!(out, "<title>{}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<h1>{}</h1>", escaped(&self.title), escaped(&self.title));
+        let _ = writeln!(
+            out,
+            "<title>{}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<h1>{}</h1>",
+            escaped(&self.title),
+            escaped(&self.title)
+        );
         for Section { title, blocks } in &self.sections {
             let _ = writeln!(out, "<h2>{}</h2>", escaped(title));
             blocks.iter().for_each(|block| self.html_block(block, &mut out));
         }
         out += "<h2>Sources</h2>\n<p>Every number above comes from one of these files of the release folder.</p>\n<ol>\n";
         for (i, (file, sha256)) in self.sources.iter().enumerate() {
-            let _ = writeln!(out, "<li id=\"source-{}\"><code>{}</code>, sha256 <code>{}</code></li>", i + 1, escaped(file), escaped(sha256));
+            let _ =
+                writeln!(out, "<li id=\"source-{}\"><code>{}</code>, sha256 <code>{}</code></li>", i + 1, escaped(file), escaped(sha256));
         }
         out + "</ol>\n</body>\n</html>\n"
     }
@@ -146,6 +152,7 @@ fn escaped(text: &str) -> String {
 
 /// A scalar of YAML: quoted where it is not a plain word.
 fn yaml(text: &str) -> String {
-    let plain = text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_')) && text.bytes().any(|b| b.is_ascii_alphabetic());
+    let plain =
+        text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_')) && text.bytes().any(|b| b.is_ascii_alphabetic());
     if plain { text.to_owned() } else { serde_json::Value::from(text).to_string() }
 }

@@ -98,7 +98,13 @@ impl Maker<'_> {
                         Inline::Code(self.model.values_sha256.clone()),
                         words("."),
                     ]),
-                    Block::Text(vec![words("Responsible: "), written(&plan.responsible.name), words(", "), written(&plan.responsible.contact), words(".")]),
+                    Block::Text(vec![
+                        words("Responsible: "),
+                        written(&plan.responsible.name),
+                        words(", "),
+                        written(&plan.responsible.contact),
+                        words("."),
+                    ]),
                 ]
             }
             "Intended use" => vec![
@@ -113,7 +119,10 @@ impl Maker<'_> {
                 let next = plan.next.stage.map_or_else(String::new, |s| format!("{s}: "));
                 let date = plan.next.date.as_ref().map_or_else(String::new, |d| format!(" To be decided on {d}."));
                 vec![
-                    Block::Text(vec![words(format!("Stage {}: for {}. ", self.stage, self.stage.who_may_have_it())), written(&plan.access.decision)]),
+                    Block::Text(vec![
+                        words(format!("Stage {}: for {}. ", self.stage, self.stage.who_may_have_it())),
+                        written(&plan.access.decision),
+                    ]),
                     Block::Text(vec![words("Watermark: "), written(&plan.watermark.decision)]),
                     Block::Text(vec![words(format!("Next: {next}")), written(&plan.next.plan), words(date)]),
                 ]
@@ -137,7 +146,11 @@ impl Maker<'_> {
             let mut rows = Vec::new();
             for file in manifest.at("/files").and_then(Value::as_array).into_iter().flatten() {
                 let text = |at: &str| evidence::at(file, at).map_or_else(String::new, shown);
-                rows.push(vec![vec![Inline::Code(text("/text/name"))], vec![Inline::Fact(text("/n_samples"), source)], vec![Inline::Code(text("/setting"))]]);
+                rows.push(vec![
+                    vec![Inline::Code(text("/text/name"))],
+                    vec![Inline::Fact(text("/n_samples"), source)],
+                    vec![Inline::Code(text("/setting"))],
+                ]);
             }
             let title = vec![words("Raw samples, in the order of their seeds from zero, none left out")];
             blocks.push(Block::Table { title, heads: ["file", "samples", "setting"].map(str::to_owned).to_vec(), rows });
@@ -162,7 +175,8 @@ impl Maker<'_> {
         let source = self.sources.of(&found.file, &found.sha256);
         if !wanted.bound.is_empty() {
             let row = |bound: &crate::checklist::Bound| {
-                let value = found.number(&bound.at).map_or_else(|| Inline::Unwritten("missing".to_owned()), |x| Inline::Fact(number(x), source));
+                let value =
+                    found.number(&bound.at).map_or_else(|| Inline::Unwritten("missing".to_owned()), |x| Inline::Fact(number(x), source));
                 let limit = match (bound.min, bound.max) {
                     (Some(min), Some(max)) => format!("from {} to {}", number(min), number(max)),
                     (Some(min), None) => format!("at least {}", number(min)),
@@ -203,7 +217,12 @@ fn rows(found: &Evidence, table: &Table, source: usize) -> Block {
         let first = if name.parse::<f64>().is_ok() { Inline::Fact(name.clone(), source) } else { words(name.clone()) };
         std::iter::once(vec![first]).chain(table.column.iter().map(|column| cell(element, &column.at))).collect()
     };
-    let heads = table.row.iter().map(|row| row.replace('_', " ")).chain(table.row.is_none().then(String::new)).chain(table.column.iter().map(|c| c.title.clone()));
+    let heads = table
+        .row
+        .iter()
+        .map(|row| row.replace('_', " "))
+        .chain(table.row.is_none().then(String::new))
+        .chain(table.column.iter().map(|c| c.title.clone()));
     Block::Table { title: vec![words(&table.title)], heads: heads.collect(), rows: named.iter().map(row).collect() }
 }
 

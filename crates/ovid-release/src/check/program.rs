@@ -62,7 +62,9 @@ impl Context<'_> {
         }
         let n_params = self.subject.identity.n_params;
         match asked.max_params() {
-            Some(most) if n_params > most => Finding::missing(format!("the model has {n_params} parameters; the stage {asked} is for {most} at most")),
+            Some(most) if n_params > most => {
+                Finding::missing(format!("the model has {n_params} parameters; the stage {asked} is for {most} at most"))
+            }
             _ => Finding::holds(format!("{asked}: {}", asked.who_may_have_it())),
         }
     }

@@ -38,14 +38,17 @@ impl Context<'_> {
             return Ok(missing(format!("the dump has {n_samples} samples, and {} are asked for", wanted.min_samples)));
         }
         let Some(report) = self.made_again(&folder, &manifest.plan.model.name)? else {
-            return Ok(Finding::NotChecked(format!("{n_samples} samples; not made again: the weights in the form that made them are not here")));
+            return Ok(Finding::NotChecked(format!(
+                "{n_samples} samples; not made again: the weights in the form that made them are not here"
+            )));
         };
         let report = match report {
             Ok(report) => report,
             Err(cause) => return Ok(missing(cause)),
         };
         if !report.verified {
-            let differences = report.differences.iter().map(|d| format!("{}, sample {}: its {} is not what the model makes", d.file, d.sample, d.field));
+            let differences =
+                report.differences.iter().map(|d| format!("{}, sample {}: its {} is not what the model makes", d.file, d.sample, d.field));
             let refused = report.refused.iter().map(|r| format!("{}, sample {}: {}", r.file, r.sample, r.why));
             let mut causes: Vec<String> = report.faults.iter().cloned().chain(differences).chain(refused).collect();
             if causes.is_empty() {
@@ -61,7 +64,12 @@ impl Context<'_> {
         let Some((model, tokenizer)) = &self.subject.files else { return Ok(None) };
         let tokenizer = Arc::new(Tokenizer::load(tokenizer.as_ref().unwrap_or(model))?);
         let model = Arc::new(Gpt2::load(model, self.options.device()?, self.observer)?);
-        let batch = Batch { model: &model, tokenizer: &tokenizer, n_side_by_side: NonZeroUsize::new(8).unwrap_or(NonZeroUsize::MIN), observer: self.observer };
+        let batch = Batch {
+            model: &model,
+            tokenizer: &tokenizer,
+            n_side_by_side: NonZeroUsize::new(8).unwrap_or(NonZeroUsize::MIN),
+            observer: self.observer,
+        };
         let origin = Origin::exact(ModelId { name: name.to_owned(), sha256: self.subject.identity.sha256.clone() });
         let part = Part::Random { n_samples: self.options.n_samples, seed: self.options.seed };
         match verify(folder, &batch, &origin, part, None) {

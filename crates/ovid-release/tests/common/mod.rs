@@ -78,14 +78,24 @@ pub fn params(seed: u64) -> Params {
     let mut values = vec![0.0; Layout::new(&config).n_params()];
     for parameter in Layout::new(&config).parameters() {
         for i in parameter.range.clone() {
-            values[i] = if parameter.decay { 0.08 * draws.normal_at(i as u64) as f32 } else { f32::from(u8::from(parameter.name.contains("ln_") && parameter.name.ends_with("weight"))) };
+            values[i] = if parameter.decay {
+                0.08 * draws.normal_at(i as u64) as f32
+            } else {
+                f32::from(u8::from(parameter.name.contains("ln_") && parameter.name.ends_with("weight")))
+            };
         }
     }
     Params { config, values }
 }
 
 pub fn tokenizer() -> Tokenizer {
-    ovid_bpe::train(["It was the best of times, it was the worst of times. The old man said that the sun was warm."].iter(), 280, 1, &Silent).unwrap()
+    ovid_bpe::train(
+        ["It was the best of times, it was the worst of times. The old man said that the sun was warm."].iter(),
+        280,
+        1,
+        &Silent,
+    )
+    .unwrap()
 }
 
 pub fn write_model(folder: &Path, seed: u64) {
@@ -99,8 +109,14 @@ pub fn make(stage: Stage, kind: Kind) -> Made {
     let root = folder.path();
     write_model(&root.join("model"), 1);
     let lines = |style: &str, n: usize| {
-        let text = |i: usize| format!("{style} {i}: the old man said that it was the best of times and that the sun was warm on day {i} of the {style}. ");
-        (0..n).map(|i| serde_json::json!({ "source": style, "id": i.to_string(), "style": style, "text": text(i).repeat(4) }).to_string() + "\n").collect::<String>()
+        let text = |i: usize| {
+            format!("{style} {i}: the old man said that it was the best of times and that the sun was warm on day {i} of the {style}. ")
+        };
+        (0..n)
+            .map(|i| {
+                serde_json::json!({ "source": style, "id": i.to_string(), "style": style, "text": text(i).repeat(4) }).to_string() + "\n"
+            })
+            .collect::<String>()
     };
     fs::write(root.join("train.jsonl"), lines("story", 20)).unwrap();
     fs::write(root.join("held-out.jsonl"), lines("tale", 20) + &lines("talk", 20)).unwrap();
@@ -127,7 +143,10 @@ fn write_plan(folder: &Path) {
     let path = folder.join("release.toml");
     let text = fs::read_to_string(&path).unwrap();
     assert!(text.contains("TO BE WRITTEN"));
-    let text = text.replace("TO BE WRITTEN: ", "In this test: ").replace("training = []", "training = [\"../train.jsonl\"]").replace("held_out = []", "held_out = [\"../held-out.jsonl\"]");
+    let text = text
+        .replace("TO BE WRITTEN: ", "In this test: ")
+        .replace("training = []", "training = [\"../train.jsonl\"]")
+        .replace("held_out = []", "held_out = [\"../held-out.jsonl\"]");
     fs::write(path, text).unwrap();
     if folder.join("TERMS.md").exists() {
         fs::write(folder.join("TERMS.md"), "Do not pass this copy on.\n").unwrap();
@@ -140,7 +159,8 @@ fn write_checklist(folder: &Path) {
     let items = list["item"].as_array_mut().unwrap();
     items.retain(|item| !["overlap", "detection"].contains(&item["id"].as_str().unwrap()));
     let text = toml::to_string_pretty(&list).unwrap();
-    fs::write(folder.join("checklist.toml"), text.replace("max = 3.0", "max = 20.0").replace("min_samples = 50", "min_samples = 8")).unwrap();
+    fs::write(folder.join("checklist.toml"), text.replace("max = 3.0", "max = 20.0").replace("min_samples = 50", "min_samples = 8"))
+        .unwrap();
 }
 
 fn evidence(made: &Made, release: &Release) {

@@ -15,7 +15,9 @@ use crate::progress::Bar;
 
 /// Hold every item of the checklist against the evidence: exit status 1 and the list of what is missing where it does not pass
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  ovid release check my-model/release\n  ovid release check my-model/release --stage full --json\n  ovid release check my-model/release --explain overlap")]
+#[command(
+    after_help = "Examples:\n  ovid release check my-model/release\n  ovid release check my-model/release --stage full --json\n  ovid release check my-model/release --explain overlap"
+)]
 pub struct Check {
     #[command(flatten)]
     folder: Folder,
@@ -44,7 +46,11 @@ impl Check {
         let report = check(&release, &subject, &options, &bar);
         bar.clear();
         let report = report?;
-        if voice.json { output::object(&report)? } else { output::text(&table(&report))? }
+        if voice.json {
+            output::object(&report)?
+        } else {
+            output::text(&table(&report))?
+        }
         if report.passed { Ok(()) } else { Err(Failure::No) }
     }
 }
@@ -84,7 +90,8 @@ fn explain(release: &Release, id: &str, stage: Stage, voice: Voice) -> Result<()
     }
     let Item { title, reason, sources, from, make, .. } = item;
     let needed = if *from <= stage { "asked for" } else { "not asked for" };
-    let mut text = format!("{id}: {title}\n\nwhy      {reason}\nsource   {}\nfrom     the stage {from} on; {needed} at {stage}\n", sources.join("; "));
+    let mut text =
+        format!("{id}: {title}\n\nwhy      {reason}\nsource   {}\nfrom     the stage {from} on; {needed} at {stage}\n", sources.join("; "));
     if let Some(report) = &item.report {
         let _ = writeln!(text, "evidence {}, made for the weights (their digest at {})", report.file, report.model);
         for bound in &report.bound {
@@ -98,7 +105,11 @@ fn explain(release: &Release, id: &str, stage: Stage, voice: Voice) -> Result<()
         }
     }
     if let Some(samples) = &item.samples {
-        let _ = writeln!(text, "evidence a dump of {} samples at least in {}, a random part of which is made again", samples.min_samples, samples.folder);
+        let _ = writeln!(
+            text,
+            "evidence a dump of {} samples at least in {}, a random part of which is made again",
+            samples.min_samples, samples.folder
+        );
     }
     if let Some(question) = &item.statement {
         let who = if stage.needs_person() { "a person" } else { "a person, or automatically at the stage demo" };

@@ -63,13 +63,22 @@ impl Export {
         bar.clear();
         match outcome? {
             Outcome::Refused(report) => {
-                if voice.json { output::object(&report)? } else { output::text(&table(&report))? }
+                if voice.json {
+                    output::object(&report)?
+                } else {
+                    output::text(&table(&report))?
+                }
                 Err(Failure::No)
             }
             Outcome::Written(manifest) if voice.json => output::object(&*manifest),
             Outcome::Written(manifest) => {
                 let n_files = human_count(manifest.files.len() as u64);
-                voice.say(&format!("{}: {n_files} files, signed by {}; for {}", self.out.display(), manifest.signer.name, manifest.who_may_have_it));
+                voice.say(&format!(
+                    "{}: {n_files} files, signed by {}; for {}",
+                    self.out.display(),
+                    manifest.signer.name,
+                    manifest.who_may_have_it
+                ));
                 Ok(())
             }
         }

@@ -13,7 +13,9 @@ use crate::output::Voice;
 
 /// Make a release folder: the plan to be written, the checklist, and whose signatures count
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  ovid release init my-model/release --model my-model/model --name my-model --stage small --signer \"Ada Lovelace\" --public-key mine.key.pub")]
+#[command(
+    after_help = "Example:\n  ovid release init my-model/release --model my-model/model --name my-model --stage small --signer \"Ada Lovelace\" --public-key mine.key.pub"
+)]
 pub struct Init {
     /// The folder to make
     #[arg(value_name = "FOLDER")]
@@ -56,7 +58,10 @@ impl Init {
         };
         let signer = Signer { name: self.signer, kind, public_key: keys::public_key(&self.public_key)? };
         init(&self.folder, &self.name, &model, self.stage, &[signer])?;
-        voice.say(&format!("{}: write release.toml where it is marked, then see what else is missing: ovid release check", self.folder.display()));
+        voice.say(&format!(
+            "{}: write release.toml where it is marked, then see what else is missing: ovid release check",
+            self.folder.display()
+        ));
         Ok(())
     }
 }

@@ -44,7 +44,8 @@ impl Measure {
         let id = ModelId { name: release.plan.name.clone(), sha256: ovid_io::digest::sha256_tree(&path, &bar)? };
         let model = Gpt2::load(&path, models::device(&self.machine)?, &bar)?;
         let tokenizer = Tokenizer::load(&release.tokenizer().unwrap_or(path))?;
-        let paths = if self.held_out.is_empty() { release.plan.data.held_out.iter().map(|p| folder.join(p)).collect() } else { self.held_out };
+        let paths =
+            if self.held_out.is_empty() { release.plan.data.held_out.iter().map(|p| folder.join(p)).collect() } else { self.held_out };
         let evaluation = measure::evaluation(folder, &model, &tokenizer, &id, &paths, &bar)?;
         let probes = measure::probes(folder, &model, &tokenizer, &id, &bar)?;
         let tries = self.ledger.map(|ledger| measure::tries(folder, &ledger, &id, &bar)).transpose()?;
@@ -53,7 +54,12 @@ impl Measure {
             return output::object(&serde_json::json!({ "evaluation": evaluation, "probes": probes, "tries": tries }));
         }
         let all = &evaluation.all;
-        voice.say(&format!("evaluation: {:.4} bits per byte over {} bytes in {} styles", all.bits_per_byte, human_count(all.n_bytes as u64), evaluation.styles.len()));
+        voice.say(&format!(
+            "evaluation: {:.4} bits per byte over {} bytes in {} styles",
+            all.bits_per_byte,
+            human_count(all.n_bytes as u64),
+            evaluation.styles.len()
+        ));
         for family in &probes.report.families {
             voice.say(&format!("probes, {}: {:.3} nats between the furthest groups", family.name, family.spread_nats));
         }

@@ -23,7 +23,9 @@ use crate::output::Voice;
 
 /// Release a model in stages, with evidence: checklist, card, signed export, verification
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  ovid release check models/ovid-mini/release\n  ovid release export models/ovid-mini/release --stage demo --key project.key --gguf -o ovid-mini-1\n  ovid release verify ovid-mini-1")]
+#[command(
+    after_help = "Examples:\n  ovid release check models/ovid-mini/release\n  ovid release export models/ovid-mini/release --stage demo --key project.key --gguf -o ovid-mini-1\n  ovid release verify ovid-mini-1"
+)]
 pub struct ReleaseCommand {
     #[command(subcommand)]
     what: What,

@@ -54,7 +54,10 @@ impl TraceCopy {
             }
             match &report.found {
                 Some(name) => output::line(&format!("this is the copy made for {name}"))?,
-                None => output::line(&format!("no mark of the {} names tried: not one of their copies, or the mark was destroyed", names.len()))?,
+                None => output::line(&format!(
+                    "no mark of the {} names tried: not one of their copies, or the mark was destroyed",
+                    names.len()
+                ))?,
             }
         }
         if report.found.is_some() { Ok(()) } else { Err(Failure::No) }

@@ -15,7 +15,9 @@ use crate::progress::Bar;
 
 /// Verify a release as a stranger: signature, digests, evidence; exit status 1 where anything is not as it should be
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  ovid release verify ovid-mini-1\n  ovid release verify ovid-mini-1 --public-key project.key.pub --samples 20")]
+#[command(
+    after_help = "Examples:\n  ovid release verify ovid-mini-1\n  ovid release verify ovid-mini-1 --public-key project.key.pub --samples 20"
+)]
 pub struct Verify {
     /// The release
     #[arg(value_name = "DIR")]
@@ -53,10 +55,16 @@ impl Verify {
                 output::line(&format!("not checked: {what}"))?;
             }
             if let Some(m) = &report.manifest {
-                let (key, to) = (report.key_id.as_deref().unwrap_or("?"), m.to.as_ref().map_or_else(String::new, |to| format!(", copy for {to}")));
-                output::line(&format!("{} {}, stage {}{to}; signed by {} with the key {key} on {}", m.name, m.version, m.stage, m.signer.name, m.date))?;
+                let (key, to) =
+                    (report.key_id.as_deref().unwrap_or("?"), m.to.as_ref().map_or_else(String::new, |to| format!(", copy for {to}")));
+                output::line(&format!(
+                    "{} {}, stage {}{to}; signed by {} with the key {key} on {}",
+                    m.name, m.version, m.stage, m.signer.name, m.date
+                ))?;
                 if !report.key_known {
-                    output::line("the key is the one that the release itself names: whose it is, only its holder can say; compare it with --public-key KEY")?;
+                    output::line(
+                        "the key is the one that the release itself names: whose it is, only its holder can say; compare it with --public-key KEY",
+                    )?;
                 }
             }
             output::line(if report.verified { "verified" } else { "not verified" })?;
