@@ -60,7 +60,7 @@ const GOOD: &[u8] = b"<html><body><p>A good page.</p></body></html>";
 fn misbehave(path: &str, out: &mut TcpStream) -> std::io::Result<()> {
     match path {
         "/robots.txt" => page(out, "", b"User-agent: *\nDisallow: /secret"),
-        "/good" | "/after" => page(out, "", GOOD),
+        "/good" | "/after" | "/good?x=1" => page(out, "", GOOD),
         "/packed" => page(out, "Content-Encoding: gzip\r\n", &gzip(GOOD)),
         "/bomb" => page(out, "Content-Encoding: gzip\r\n", &gzip(&vec![b'a'; 20 << 20])),
         "/chunked" => write!(
@@ -81,7 +81,7 @@ fn misbehave(path: &str, out: &mut TcpStream) -> std::io::Result<()> {
         "/endless" => {
             write!(out, "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n")?;
             loop {
-                out.write_all(&[b'x'; 1 << 16])?;
+                out.write_all(&[b'x'; 1 << 14])?;
             }
         }
         "/endless-header" => {
@@ -96,7 +96,6 @@ fn misbehave(path: &str, out: &mut TcpStream) -> std::io::Result<()> {
         "/nothing" => Ok(()),
         "/circle" => write!(out, "HTTP/1.1 302 Found\r\nLocation: /circle\r\nContent-Length: 0\r\n\r\n"),
         "/moved" => write!(out, "HTTP/1.1 301 Moved\r\nLocation: good?x=1\r\nContent-Length: 0\r\n\r\n"),
-        "/good?x=1" => page(out, "", GOOD),
         "/to-secret" => write!(out, "HTTP/1.1 301 Moved\r\nLocation: /secret/x\r\nContent-Length: 0\r\n\r\n"),
         "/to-file" => write!(out, "HTTP/1.1 301 Moved\r\nLocation: file:///etc/passwd\r\nContent-Length: 0\r\n\r\n"),
         _ => status(out, "404 Not Found"),
@@ -117,8 +116,8 @@ fn options() -> Options {
 
 fn go(folder: &Path, links: &[String], options: &Options, observer: &dyn Observer) -> Result<FetchReport, ovid_corpus::Error> {
     let list = folder.join("links.jsonl");
-    let lines: String =
-        links.iter().enumerate().map(|(i, url)| format!("{}\n", serde_json::json!({ "url": url, "score": i, "title": "x" }))).collect();
+    let lines = links.iter().enumerate().map(|(i, url)| serde_json::json!({ "url": url, "score": i, "title": "x" }).to_string() + "\n");
+    let lines: String = lines.collect();
     std::fs::write(&list, lines).unwrap();
     fetch(&[list], &folder.join("out"), options, observer)
 }

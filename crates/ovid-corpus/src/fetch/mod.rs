@@ -106,9 +106,9 @@ pub struct FetchReport {
 
 /// Links a part, and how long one stays unwritten.
 const PART_LINKS: u64 = 1000;
-const PART_TIME: Duration = Duration::from_secs(60);
+const PART_TIME: Duration = Duration::from_mins(1);
 /// Nobody is waited for longer, whatever a `Retry-After` or `Crawl-delay` says.
-const LONGEST_PAUSE: Duration = Duration::from_secs(120);
+const LONGEST_PAUSE: Duration = Duration::from_mins(2);
 
 struct Ended {
     row: FetchRow,
@@ -166,13 +166,11 @@ fn tasks(lists: Vec<Lines>, mut seen: HashSet<u64>, bad: mpsc::Sender<Result<End
             if !seen.insert(xxh3_64(link.url.as_bytes())) {
                 continue;
             }
-            match Url::parse(&link.url).ok().filter(is_web) {
-                Some(url) => return Some(Task { link, url, n_redirects: 0 }),
-                None => {
-                    let row = FetchRow { url: link.url, outcome: "bad-url".into(), ..FetchRow::default() };
-                    let _ = bad.send(Ok(Ended { row, kept: None }));
-                }
+            if let Some(url) = Url::parse(&link.url).ok().filter(is_web) {
+                return Some(Task { link, url, n_redirects: 0 });
             }
+            let row = FetchRow { url: link.url, outcome: "bad-url".into(), ..FetchRow::default() };
+            let _ = bad.send(Ok(Ended { row, kept: None }));
         }
     })
 }

@@ -1,5 +1,6 @@
 //! robots.txt (RFC 9309): what a site asks of crawlers.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 /// No more of the file is read.
@@ -84,7 +85,9 @@ fn escaped(path: &str) -> String {
     for byte in path.bytes() {
         match byte {
             b'%' => hex_left = 3,
-            b if !b.is_ascii() => out.push_str(&format!("%{b:02X}")),
+            b if !b.is_ascii() => {
+                let _ = write!(out, "%{b:02X}");
+            }
             _ => {}
         }
         if byte.is_ascii() {

@@ -32,7 +32,7 @@ pub(crate) struct Input {
 
 enum Packed {
     Plain(Raw),
-    Gzip(MultiGzDecoder<Raw>),
+    Gzip(Box<MultiGzDecoder<Raw>>),
     Zstd(zstd::stream::read::Decoder<'static, Raw>),
     /// While the gzip reader is being replaced, and where nothing more is to be read.
     Nothing,
@@ -116,7 +116,7 @@ impl Input {
             return Err(Refused::new("broken", format!("the name ends in .{promised}, but the file is not packed so")));
         }
         let packed = if is_gzip {
-            Packed::Gzip(MultiGzDecoder::new(raw))
+            Packed::Gzip(Box::new(MultiGzDecoder::new(raw)))
         } else if is_zstd {
             Packed::Zstd(zstd::stream::read::Decoder::with_buffer(raw).map_err(refuse)?)
         } else {
@@ -169,7 +169,7 @@ impl Input {
         let mut raw = decoder.into_inner();
         let found = raw.find_gzip().unwrap_or(false);
         if found {
-            *self.reader.get_mut() = Packed::Gzip(MultiGzDecoder::new(raw));
+            *self.reader.get_mut() = Packed::Gzip(Box::new(MultiGzDecoder::new(raw)));
         }
         found
     }
