@@ -63,7 +63,9 @@ pub fn rereadable(paths: &[PathBuf], folder: &Path) -> Result<Vec<PathBuf>, Fail
         let mut out = JsonLinesWriter::create(&copy)?;
         for document in Documents::open(&[path], Limits::default())? {
             let document = document?;
-            out.write(&serde_json::json!({ "text": document.text, "source": document.source, "id": document.id, "title": document.title }))?;
+            out.write(
+                &serde_json::json!({ "text": document.text, "source": document.source, "id": document.id, "title": document.title }),
+            )?;
         }
         out.finish()?;
         Ok(copy)
