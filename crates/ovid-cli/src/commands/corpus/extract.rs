@@ -168,6 +168,7 @@ pub struct ExtractWorker {}
 impl ExtractWorker {
     /// Serves until the other side goes away.
     pub fn run(self) -> Result<(), Failure> {
+        let Self {} = self;
         extract::serve(BufReader::new(stdin()), BufWriter::new(stdout()))
             .map_err(|e| Failure::Machine { message: format!("the worker cannot go on: {e}"), hint: None })
     }
