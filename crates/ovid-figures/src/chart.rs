@@ -1,6 +1,5 @@
 //! What a line chart is: series, title, labels, scales.
 
-use std::io::Write as _;
 use std::path::Path;
 
 use crate::{Error, csv, draw};
@@ -96,14 +95,6 @@ impl LineChart {
     /// When no point can be drawn, or a file cannot be written.
     pub fn write(&self, stem: &Path) -> Result<(), Error> {
         let svg = self.svg()?;
-        for (extension, text) in [("csv", self.csv()), ("svg", svg)] {
-            // Not `with_extension`: a stem such as `run-1.5` keeps its last part.
-            let mut name = stem.as_os_str().to_owned();
-            name.push(".");
-            name.push(extension);
-            let path = std::path::PathBuf::from(name);
-            ovid_io::atomic::write_atomic(&path, |file| file.write_all(text.as_bytes()))?;
-        }
-        Ok(())
+        csv::write_beside(stem, &[("csv", &self.csv()), ("svg", &svg)])
     }
 }

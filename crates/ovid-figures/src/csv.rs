@@ -1,8 +1,10 @@
 //! The numbers behind a figure (RFC 4180, `\n` line ends): long form, so that series of different lengths share one file.
 
 use std::fmt::Write as _;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
 
-use crate::LineChart;
+use crate::{Error, LineChart};
 
 pub(crate) fn table(chart: &LineChart) -> String {
     let mut text = format!("series,{},{}\n", field(&chart.x_label), field(&chart.y_label));
@@ -16,7 +18,18 @@ pub(crate) fn table(chart: &LineChart) -> String {
     text
 }
 
-fn field(text: &str) -> String {
+/// Writes `stem.EXTENSION` for each text. Not `with_extension`: a stem such as `run-1.5` keeps its last part.
+pub(crate) fn write_beside(stem: &Path, texts: &[(&str, &str)]) -> Result<(), Error> {
+    for (extension, text) in texts {
+        let mut name = stem.as_os_str().to_owned();
+        name.push(".");
+        name.push(extension);
+        ovid_io::atomic::write_atomic(&PathBuf::from(name), |file| file.write_all(text.as_bytes()))?;
+    }
+    Ok(())
+}
+
+pub(crate) fn field(text: &str) -> String {
     if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text.to_owned() }
 }
 
