@@ -55,12 +55,20 @@ def green(context, gamma, self_hash):
 
 
 def tournament(p, context, layers):
-    w = words(4, context)
-    for layer in range(layers):
-        g = np.array([w[t] >> layer & 1 for t in range(len(p))])
-        # The winner of a pair drawn from p: the stronger, equals by lot.
-        wins = np.where(g[:, None] > g[None, :], 1.0, np.where(g[:, None] == g[None, :], 0.5, 0.0))
-        p = 2 * p * (wins @ p)
+    w = np.array(words(4, context))
+    # Before every eight rounds the least probable leave with what they have.
+    part = np.full(len(p), True)
+    for first in range(0, layers, 8):
+        part &= p >= p[part].max() / 2**14
+        mass = p[part].sum()
+        now = p[part] / mass
+        for layer in range(first, min(first + 8, layers)):
+            g = w[part] >> layer & 1
+            # The winner of a pair drawn from p: the stronger, equals by lot.
+            wins = np.where(g[:, None] > g[None, :], 1.0, np.where(g[:, None] == g[None, :], 0.5, 0.0))
+            now = 2 * now * (wins @ now)
+        p = p.copy()
+        p[part] = mass * now
     return p
 
 

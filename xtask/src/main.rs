@@ -5,12 +5,14 @@
 mod audit;
 mod layout;
 mod licences;
+mod memorisation;
 mod mini;
 mod stage;
 mod suite;
 mod text;
 mod tree;
 mod unsafety;
+mod watermark;
 
 use std::process::ExitCode;
 
@@ -26,7 +28,9 @@ usage: cargo xtask NAME
   check    all checks, no tests
   docs     the output in the manual's pages, written anew
   audit    security advisories and licences with cargo-deny (needs the network)
+  watermark    the tables of docs/watermark.md, measured anew
   remake-mini STAGE    the built-in model again, from the corpus
+  memorisation         what the built-in model recites: docs/memorisation.md again
 ";
 
 fn main() -> ExitCode {
@@ -36,7 +40,9 @@ fn main() -> ExitCode {
         ["check"] => check_and_test(false),
         ["docs"] => Tree::open().and_then(|tree| suite::update_docs(&tree.root)),
         ["audit"] => audit::run(),
+        ["watermark"] => Tree::open().and_then(|tree| watermark::write(&tree.root)),
         ["remake-mini", ref rest @ ..] => remake_mini(rest),
+        ["memorisation"] => Tree::open().and_then(|tree| memorisation::run(&tree.root)).map(|()| true),
         [] | ["help" | "--help" | "-h"] => {
             print!("{HELP}");
             return ExitCode::SUCCESS;
@@ -60,7 +66,7 @@ fn main() -> ExitCode {
 fn remake_mini(stage: &[&str]) -> anyhow::Result<bool> {
     let tree = Tree::open()?;
     mini::remake(&tree.root, stage)?;
-    if matches!(stage, ["convert" | "card" | "all"]) { suite::update_docs(&tree.root) } else { Ok(true) }
+    if matches!(stage, ["convert" | "card" | "release" | "all"]) { suite::update_docs(&tree.root) } else { Ok(true) }
 }
 
 /// All checks, and all tests where `tests` says so. `Ok(false)` where one failed.

@@ -7,6 +7,8 @@ use std::process::ExitCode;
 /// Why a command ends without having done what was asked.
 #[derive(Debug)]
 pub enum Failure {
+    /// The answer is no, and has been said (1).
+    No,
     /// Wrong usage or bad input (2).
     Input { message: String, hint: Option<String> },
     /// It could not be done: I/O, memory, device, network (3).
@@ -40,6 +42,7 @@ impl Failure {
         let (status, message, hint) = match self {
             Self::Input { message, hint } => (2, message, hint),
             Self::Machine { message, hint } => (3, message, hint),
+            Self::No => return ExitCode::from(1),
             Self::Interrupted => return ExitCode::from(130),
             Self::ReaderGone => return ExitCode::SUCCESS,
             Self::Usage(error) => {
@@ -73,6 +76,7 @@ macro_rules! from_library {
 }
 
 from_library!(ovid_io::Error, ovid_io::Error::Cancelled);
+from_library!(ovid_corpus::Error, ovid_corpus::Error::Files(ovid_io::Error::Cancelled));
 from_library!(ovid_train::Error, ovid_train::Error::Files(ovid_io::Error::Cancelled));
 
 impl From<ovid_watermark::Error> for Failure {
@@ -112,20 +116,8 @@ impl From<ovid_eval::Error> for Failure {
     fn from(error: ovid_eval::Error) -> Self {
         match error {
             ovid_eval::Error::Model(e) => e.into(),
+            ovid_eval::Error::Generate(e) => e.into(),
             ovid_eval::Error::Cancelled => Self::Interrupted,
-            e => Self::input(e.to_string()),
-        }
-    }
-}
-
-impl From<ovid_bench::Error> for Failure {
-    fn from(error: ovid_bench::Error) -> Self {
-        match error {
-            ovid_bench::Error::Model(e) => e.into(),
-            ovid_bench::Error::Train(e) => e.into(),
-            ovid_bench::Error::Tokenizer(e) => e.into(),
-            ovid_bench::Error::Cancelled => Self::Interrupted,
-            e @ ovid_bench::Error::Kernels(_) => Self::Machine { message: e.to_string(), hint: None },
             e => Self::input(e.to_string()),
         }
     }
@@ -143,11 +135,54 @@ impl From<ovid_detect::Error> for Failure {
     }
 }
 
+impl From<ovid_overlap::Error> for Failure {
+    fn from(error: ovid_overlap::Error) -> Self {
+        match error {
+            e if e.is_cancelled() => Self::Interrupted,
+            e if e.is_bad_input() => Self::input(e.to_string()),
+            e => Self::Machine { message: e.to_string(), hint: None },
+        }
+    }
+}
+
+impl From<ovid_bench::Error> for Failure {
+    fn from(error: ovid_bench::Error) -> Self {
+        match error {
+            ovid_bench::Error::Model(e) => e.into(),
+            ovid_bench::Error::Train(e) => e.into(),
+            ovid_bench::Error::Tokenizer(e) => e.into(),
+            ovid_bench::Error::Cancelled => Self::Interrupted,
+            e @ ovid_bench::Error::Kernels(_) => Self::Machine { message: e.to_string(), hint: None },
+            e => Self::input(e.to_string()),
+        }
+    }
+}
+
 impl From<ovid_generate::Error> for Failure {
     fn from(error: ovid_generate::Error) -> Self {
         match error {
             ovid_generate::Error::Model(e) => Self::Machine { message: e.to_string(), hint: None },
             e => Self::input(e.to_string()),
+        }
+    }
+}
+
+impl From<ovid_release::Error> for Failure {
+    fn from(error: ovid_release::Error) -> Self {
+        match error {
+            e if e.is_cancelled() => Self::Interrupted,
+            e if e.is_bad_input() => Self::input(e.to_string()),
+            e => Self::Machine { message: e.to_string(), hint: None },
+        }
+    }
+}
+
+impl From<ovid_samples::Error> for Failure {
+    fn from(error: ovid_samples::Error) -> Self {
+        match error {
+            e if e.is_cancelled() => Self::Interrupted,
+            e if e.is_bad_input() => Self::input(e.to_string()),
+            e => Self::Machine { message: e.to_string(), hint: None },
         }
     }
 }

@@ -11,6 +11,7 @@ mod config;
 mod failure;
 mod input;
 mod interrupt;
+mod ledger;
 mod machine;
 mod models;
 mod output;

@@ -102,6 +102,54 @@ fn score_agrees_with_generate() {
     assert_eq!((place["file"].as_str().unwrap(), &place["line"]), (&file[..], &serde_json::json!(1)));
 }
 
+/// What a command prints that is given `input` on standard input.
+fn piped(args: &[&str], input: &[u8]) -> String {
+    let mut child = ovid(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(input).unwrap();
+    let out = child.wait_with_output().unwrap();
+    assert!(out.status.success(), "ovid {args:?}: {}", stderr(&out));
+    String::from_utf8(out.stdout).unwrap()
+}
+
+#[test]
+fn a_dash_is_standard_input_wherever_texts_are_named() {
+    let (model, tokenizer) = (model_arg(), model().join("tokenizer").to_string_lossy().into_owned());
+    let text = b"The sun rose.\nThe sea was still.\n";
+    let lines = b"{\"text\":\"The sun rose.\"}\n{\"text\":\"The sea was still.\"}\n";
+    let scores = |args: &[&str], input: &[u8]| -> Vec<serde_json::Value> {
+        json(&piped(&[&["score", "--json", "--model", &model], args].concat(), input))
+            .into_iter()
+            .map(|s| s["sum_logprob"].clone())
+            .collect()
+    };
+    assert_eq!(scores(&["-"], text), scores(&[], text));
+    assert_eq!(scores(&["-"], text).len(), 1);
+    let two = scores(&["-"], lines);
+    assert_eq!(two, [&b"The sun rose."[..], b"The sea was still."].map(|text| scores(&["-"], text).remove(0)));
+    let ids = |args: &[&str], input: &[u8]| piped(&[&["tokenize", "encode", "--tokenizer", &tokenizer], args].concat(), input);
+    assert_eq!(ids(&["--file", "-"], text), ids(&[], text));
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
+    let long = std::fs::read(crate::model().join("text.txt")).unwrap();
+    piped(&["tokenize", "train", "-", "--vocab-size", "300", "-o", &path("a")], &long);
+    std::fs::write(path("text.txt"), &long).unwrap();
+    ok(&["tokenize", "train", &path("text.txt"), "--vocab-size", "300", "-o", &path("b")]);
+    assert_eq!(std::fs::read(path("a/tokenizer.json")).unwrap(), std::fs::read(path("b/tokenizer.json")).unwrap());
+    // Read twice, so that it has to be kept.
+    let piped_manifest = &json(&piped(&["tokenize", "shard", "-", "--tokenizer", &tokenizer, "-o", &path("s"), "--json"], &long))[0];
+    let manifest = &json(&ok(&["tokenize", "shard", &path("text.txt"), "--tokenizer", &tokenizer, "-o", &path("t"), "--json"]))[0];
+    assert_eq!(piped_manifest["shards"], manifest["shards"]);
+    let args = ["train", "--text", "-", "--tokenizer", &tokenizer, "--out", &path("run"), "--steps", "2", "--log-every", "1", "--json"];
+    let rows = json(&piped(&[&args[..], common::SHAPE].concat(), &long));
+    assert!(rows.iter().any(|r| r["kind"] == "step" && r["step"] == 2), "{rows:?}");
+    ok(&["train", "--config", &path("run/config.toml")]);
+    assert_eq!(
+        piped(&["generate", "--model", &model, "--config", "-", "The"], b"seed = 4\nmax_tokens = 3\n"),
+        ok(&["generate", "--model", &model, "--seed", "4", "-l", "3", "The"])
+    );
+}
+
 #[test]
 fn tokens_come_back() {
     let tokenizer = model().join("tokenizer").to_string_lossy().into_owned();
@@ -145,6 +193,10 @@ fn a_model_keeps_its_voice_through_conversion() {
     said(&path("q.gguf"));
     let facts = &json(&ok(&["info", "--json", &path("q.gguf")]))[0];
     assert_eq!((facts["n_layer"].as_u64(), facts["n_embd"].as_u64()), (Some(1), Some(32)));
+    assert!(facts["sha256"].is_null() && facts["dtype"] == "Q8_0");
+    let digest = &json(&ok(&["info", "--json", "--sha256", &path("q.gguf")]))[0]["sha256"];
+    let sample = &json(&ok(&["generate", "--model", &path("q.gguf"), "--seed", "1", "-l", "1", "--json", "The"]))[0];
+    assert_eq!(digest, &sample["model"]["sha256"]);
     assert!(ok(&["info", &model_arg()]).contains("parameters"));
 }
 

@@ -44,7 +44,7 @@ fn run(engine: &mut Engine, requests: Vec<Request>) -> Vec<Completion> {
 
 #[test]
 fn marks_are_found_in_two_hundred_tokens() {
-    const N_TEXTS: usize = 60;
+    const N_TEXTS: usize = 40;
     let (model, tokenizer) = mini();
     let mut engine = Engine::new(model, Arc::clone(&tokenizer), Options { n_positions: 32 * 256, ..Options::default() }).unwrap();
     let self_hash = Scheme::GreenList(GreenList::new(0.25, 2.0, 4, true).unwrap());

@@ -105,8 +105,8 @@ pub struct Built {
     pub left_out: Vec<String>,
 }
 
-/// A segment of the filter takes about this much: half of a small core's second-level cache, and a few more stand beside it.
-const SEGMENT_BYTES: f64 = 131_072.0;
+/// A segment of the filter takes at most this much, so that it fits into a core's first-level cache.
+const SEGMENT_BYTES: f64 = 32_768.0;
 
 impl Build {
     /// Indexes files and folders into the file `out`.
@@ -123,7 +123,7 @@ impl Build {
         }
         let design = Design::for_rate(self.false_positive_rate);
         let filter_bytes = scanned.n_grams as f64 * design.bits_per_ngram / 8.0;
-        let n_segments = ((filter_bytes / SEGMENT_BYTES) as usize).next_power_of_two().max(N_PARTITIONS);
+        let n_segments = ((filter_bytes / SEGMENT_BYTES).ceil() as usize).next_power_of_two().max(N_PARTITIONS);
         let mut sorted = Sorted::new(folder, self.memory_bytes, n_segments);
         let in_hand = pool.current_num_threads();
         for first in (0..N_PARTITIONS).step_by(in_hand) {
@@ -132,7 +132,7 @@ impl Build {
             }
             let last = (first + in_hand).min(N_PARTITIONS);
             let records = (first..last).map(|p| scanned.partition(p)).collect::<Result<Vec<_>, _>>()?;
-            let parts: Vec<Part> = pool.install(|| records.into_par_iter().map(|r| Part::new(r, n_segments, &design)).collect());
+            let parts: Vec<Part> = pool.install(|| records.into_par_iter().map(|r| Part::new(&r, n_segments, &design)).collect());
             parts.into_iter().try_for_each(|part| sorted.push(part))?;
             observer.progress(Progress { stage: "sorting", done: last as u64, total: Some(N_PARTITIONS as u64), unit: "partitions" });
         }
@@ -225,8 +225,8 @@ struct Part {
 }
 
 impl Part {
-    fn new(mut entries: Vec<Record>, n_segments: usize, design: &Design) -> Self {
-        entries.sort_unstable();
+    fn new(blocks: &[Vec<Record>], n_segments: usize, design: &Design) -> Self {
+        let entries = sort(blocks);
         let mut hashes: Vec<u64> = entries.iter().map(|e| e.hash).collect();
         hashes.dedup();
         let mut part = Self { entries: Vec::new(), filter: Vec::new(), segments: Vec::new(), distinct: hashes.len() as u64, rates: 0.0 };
@@ -244,6 +244,32 @@ impl Part {
         }
         Self { entries, ..part }
     }
+}
+
+/// The records of a partition in rising order. Hashes are spread evenly: their next bits put each record almost where it belongs, and what is left to sort are a few
+/// records in each place. Half the time of a comparison sort over all.
+fn sort(blocks: &[Vec<Record>]) -> Vec<Record> {
+    let n_records: usize = blocks.iter().map(Vec::len).sum();
+    let bits = (n_records / 8).max(1).ilog2().min(14);
+    let bucket = |r: &Record| ((r.hash << N_PARTITIONS.trailing_zeros() >> 1) >> (63 - bits)) as usize;
+    let mut ends = vec![0_u32; (1 << bits) + 1];
+    for record in blocks.iter().flatten() {
+        ends[bucket(record) + 1] += 1;
+    }
+    for b in 0..1 << bits {
+        ends[b + 1] += ends[b];
+    }
+    let mut next = ends.clone();
+    let mut sorted = vec![Record { hash: 0, position: 0 }; n_records];
+    for record in blocks.iter().flatten() {
+        let at = &mut next[bucket(record)];
+        sorted[*at as usize] = *record;
+        *at += 1;
+    }
+    for place in ends.windows(2) {
+        sorted[place[0] as usize..place[1] as usize].sort_unstable();
+    }
+    sorted
 }
 
 /// All partitions after sorting.

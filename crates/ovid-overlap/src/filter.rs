@@ -17,9 +17,9 @@ pub struct Design {
 impl Design {
     /// The design for a rate between 0 and 1.
     ///
-    /// About a third of the bits are set instead of the half that would need the fewest of them: 10% more memory, 40% fewer probes.
+    /// About a fifth of the bits are set instead of the half that would need the fewest of them: 29% more memory, 56% fewer probes, and as many fewer steps to build.
     pub fn for_rate(rate: f64) -> Self {
-        let n_probes = (2.0 * -rate.log10()).ceil().clamp(1.0, 64.0);
+        let n_probes = (1.5 * -rate.log10()).ceil().clamp(1.0, 64.0);
         let fill = rate.powf(1.0 / n_probes);
         Self { rate, n_probes: n_probes as u32, bits_per_ngram: n_probes / -(-fill).ln_1p() }
     }

@@ -77,6 +77,8 @@ fn every_removed_or_changed_row_shows() {
         "UPDATE content SET body = replace(body, 'goes', 'went')",
         "DELETE FROM content WHERE body LIKE '%goes%'",
         "UPDATE head SET n_entries = 6",
+        "UPDATE entry SET seq = 0 WHERE seq = 1",
+        "UPDATE entry SET seq = -5 WHERE seq = 3",
         "INSERT INTO entry(seq, body, hash) VALUES (6, '{\"kind\":\"aborted\",\"sample\":3,\"time_ms\":0,\"text\":\"\",\"ids\":[],\"finish_reason\":null,\"window\":null}', '00')",
     ];
     for damage in damages {

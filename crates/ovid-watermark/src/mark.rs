@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::green_list::Lists;
 use crate::prf::Words;
+use crate::tournament::Field;
 use crate::{Key, Mark, Scheme, gumbel, tournament};
 
 /// A key and how it is used. Cheap to clone.
@@ -47,12 +48,13 @@ pub struct Marker {
     watermark: Watermark,
     words: Words,
     lists: Lists,
+    field: Field,
 }
 
 impl Marker {
     /// Marks with `watermark`.
     pub fn new(watermark: Watermark) -> Self {
-        Self { watermark, words: Words::default(), lists: Lists::default() }
+        Self { watermark, words: Words::default(), lists: Lists::default(), field: Field::default() }
     }
 
     /// The watermark.
@@ -80,7 +82,7 @@ impl Marker {
             Scheme::GreenList(_) => Choice::Open,
             Scheme::Gumbel(_) => gumbel::choose(key, context, kept, weights, &mut self.words),
             Scheme::Tournament(t) => {
-                tournament::weigh(key, t, context, kept, weights, &mut self.words);
+                tournament::weigh(key, t, context, kept, weights, &mut self.words, &mut self.field);
                 Choice::Reweighed
             }
         }

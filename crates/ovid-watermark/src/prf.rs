@@ -59,11 +59,16 @@ impl Stream {
 
     /// The words of tokens `0..n`.
     pub fn all(&self, n: usize, words: &mut Words) {
-        words.bytes.clear();
-        words.bytes.resize(4 * n, 0);
-        self.cipher().apply_keystream(&mut words.bytes);
+        // A few blocks at a time, so that the bytes stay in the nearest cache.
+        let mut bytes = [0; 32 * BLOCK];
+        let mut cipher = self.cipher();
         words.words.clear();
-        words.words.extend(words.bytes.as_chunks().0.iter().map(|&word| u32::from_le_bytes(word)));
+        while words.words.len() < n {
+            bytes.fill(0);
+            cipher.apply_keystream(&mut bytes);
+            let left = n - words.words.len();
+            words.words.extend(bytes.as_chunks().0.iter().take(left).map(|&word| u32::from_le_bytes(word)));
+        }
     }
 
     /// The words of `tokens`, which rise.
@@ -96,7 +101,6 @@ impl Stream {
 /// Words, with memory that is used again.
 #[derive(Clone, Debug, Default)]
 pub struct Words {
-    bytes: Vec<u8>,
     pub words: Vec<u32>,
 }
 

@@ -4,6 +4,7 @@
 //! winner's distribution is computed instead of the drawing: round by round p(t) becomes p(t) (1 + g(t) - G), G the mass of the strong. Over keys the choice has the distribution p.
 //!
 //! Within a byte of rounds a token's factor depends on 8 of its bits alone, so the rounds run over the masses of 256 classes, and the vocabulary is passed over once a byte.
+//! Between bytes the least probable leave with what they have; what they had is independent of the bits to come, so the distribution over keys is still p.
 //!
 //! The detector's statistic is the published weighted mean: weights fall evenly from 10 in the first round to 1 in the last, since every round leaves less to win. Without a
 //! watermark the bits are fair coins; a weighted sum of fair coins has a tail of at most 3.18 times the normal one (Bentkus and Dzindzalieta 2015, theorem 1.1, the best
@@ -12,33 +13,85 @@
 use crate::prf::{Label, Stream, Words};
 use crate::{Key, Tournament};
 
+/// Before every eight rounds, tokens whose weight is below this share of the greatest leave: they keep their weight, and the rest is fought for by the others.
+const LEAST: f64 = 1.0 / (1 << 14) as f64;
+
+/// Those who take part, with memory that is used again.
+#[derive(Clone, Debug, Default)]
+pub struct Field {
+    places: Vec<u32>,
+    tokens: Vec<u32>,
+    weights: Vec<f64>,
+}
+
 /// Replaces the weights of `kept` tokens by those of the tournament's winner.
-pub fn weigh(key: &Key, tournament: Tournament, context: &[u32], kept: &[u32], weights: &mut [f32], words: &mut Words) {
-    Stream::new(key, Label::Tournament, context).of(kept, words);
-    let words = &words.words;
-    let mut factors = [1.0f64; 256];
+pub fn weigh(key: &Key, tournament: Tournament, context: &[u32], kept: &[u32], weights: &mut [f32], words: &mut Words, field: &mut Field) {
+    field.enter(kept, weights);
+    Stream::new(key, Label::Tournament, context).of(&field.tokens, words);
+    let words = &mut words.words;
     for first in (0..u32::from(tournament.n_layers)).step_by(8) {
+        let class = |word: &u32| (word >> first & 0xff) as usize;
         let mut masses = [0.0f64; 256];
-        for (&weight, word) in weights.iter().zip(words) {
-            masses[(word >> first & 0xff) as usize] += f64::from(weight);
+        for (&weight, word) in field.weights.iter().zip(words.iter()) {
+            masses[class(word)] += weight;
         }
-        factors.fill(1.0);
+        let total = masses.iter().sum();
+        let mut factors = [1.0f64; 256];
         for layer in 0..(u32::from(tournament.n_layers) - first).min(8) {
-            let (mut strong, mut all) = (0.0, 0.0);
-            for (class, mass) in masses.iter().enumerate() {
-                strong += if class >> layer & 1 == 1 { *mass } else { 0.0 };
-                all += mass;
-            }
-            let share = strong / all;
-            for (class, (mass, factor)) in masses.iter_mut().zip(&mut factors).enumerate() {
-                let by = if class >> layer & 1 == 1 { 2.0 - share } else { 1.0 - share };
-                *mass *= by;
-                *factor *= by;
+            fight(&mut masses, &mut factors, total, 1 << layer);
+        }
+        for (weight, word) in field.weights.iter_mut().zip(words.iter()) {
+            *weight *= factors[class(word)];
+        }
+        field.leave(words, weights);
+    }
+}
+
+/// One round among the classes: those with the bit `half` are strong.
+fn fight(masses: &mut [f64; 256], factors: &mut [f64; 256], total: f64, half: usize) {
+    let strong: f64 = masses.chunks_exact(2 * half).map(|pair| pair[half..].iter().sum::<f64>()).sum();
+    let share = strong / total;
+    // Where nearly all are strong, the weak soon have weights that processors are slow with; what this floor moves is less than the rounding of the sampler's weights.
+    let lost = (1.0 - share).max(1e-9);
+    for values in [masses, factors] {
+        for pair in values.chunks_exact_mut(2 * half) {
+            let (weak, strong) = pair.split_at_mut(half);
+            weak.iter_mut().for_each(|value| *value *= lost);
+            strong.iter_mut().for_each(|value| *value *= 1.0 + lost);
+        }
+    }
+}
+
+impl Field {
+    fn enter(&mut self, kept: &[u32], weights: &[f32]) {
+        self.places.clear();
+        self.tokens.clear();
+        self.weights.clear();
+        let least = LEAST * f64::from(weights.iter().fold(0.0f32, |a, &b| if b > a { b } else { a }));
+        for (place, (&token, &weight)) in (0u32..).zip(kept.iter().zip(weights)) {
+            if f64::from(weight) >= least {
+                self.places.push(place);
+                self.tokens.push(token);
+                self.weights.push(f64::from(weight));
             }
         }
-        for (weight, word) in weights.iter_mut().zip(words) {
-            *weight = (f64::from(*weight) * factors[(word >> first & 0xff) as usize]) as f32;
+    }
+
+    /// Writes the weights down, and lets those go that have become too small.
+    fn leave(&mut self, words: &mut Vec<u32>, weights: &mut [f32]) {
+        let least = LEAST * self.weights.iter().fold(0.0, |a, &b| if b > a { b } else { a });
+        let mut n = 0;
+        for i in 0..self.weights.len() {
+            let (place, weight) = (self.places[i], self.weights[i]);
+            weights[place as usize] = weight as f32;
+            if weight >= least {
+                (self.places[n], self.weights[n], words[n]) = (place, weight, words[i]);
+                n += 1;
+            }
         }
+        self.places.truncate(n);
+        self.weights.truncate(n);
+        words.truncate(n);
     }
 }
 

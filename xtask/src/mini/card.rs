@@ -137,7 +137,7 @@ impl Facts<'_> {
 
     fn page(&self) -> anyhow::Result<String> {
         let mut out = String::from(
-            "# How ovid-mini is made\n\n`cargo xtask remake-mini all` makes it again: `prepare`, `vocabulary`, `shards`, `train`, `convert`, `measure`, `card`, each also by itself. \
+            "# How ovid-mini is made\n\n`cargo xtask remake-mini all` makes it again: `prepare`, `vocabulary`, `shards`, `train`, `convert`, `measure`, `card`, `release`, each also by itself. \
              The recipe, with the reason for each choice, is `xtask/mini.toml`; this page is written by `card` from what was counted and measured. \
              The text lies in `../shared/data/corpus`, which is no part of the project.\n\n## Artefacts\n\n",
         );
@@ -190,7 +190,7 @@ impl Facts<'_> {
     fn samples_page(&self) -> anyhow::Result<String> {
         let settings = said(&self.recipe.measure.settings)?;
         let mut out = format!(
-            "# Twenty samples of ovid-mini\n\nUnedited and unchosen: the first five prompts of each of four styles, which are beginnings of held-out documents in the order of their hashes, \
+            "# Twenty samples of ovid-mini\n\n[`ovid samples`](samples-command.md) makes samples that others can check. Unedited and unchosen: the first five prompts of each of four styles, which are beginnings of held-out documents in the order of their hashes, \
              with seeds 0 to 4. Settings `{settings}`; the first {} tokens are the human's (in bold), the rest is the model's. \
              Written by `cargo xtask remake-mini card` for the model with sha256 `{}`.\n",
             self.recipe.measure.prompt_tokens, self.report.gguf_sha256

@@ -1,7 +1,7 @@
 //! The built-in model, made again from the corpus: `cargo xtask remake-mini STAGE`.
 //!
 //! Stages, each of which reads what the one before wrote under `local/mini/`: `prepare` (clean documents), `vocabulary`, `shards`, `train`, `convert`,
-//! `measure`, `card`; `all` runs them in this order. The recipe with its reasons is `xtask/mini.toml`; the words about it are in `docs/ovid-mini.md`.
+//! `measure`, `card`, `release`; `all` runs them in this order. The recipe with its reasons is `xtask/mini.toml`; the words about it are in `docs/ovid-mini.md`.
 
 mod card;
 mod clean;
@@ -9,6 +9,7 @@ mod duplicates;
 mod measure;
 mod prepare;
 mod recipe;
+mod release;
 mod shards;
 mod train;
 
@@ -26,10 +27,11 @@ pub const ARTEFACTS: &[(&str, &str)] = &[
     ("docs/samples.md", "twenty samples (`card`)"),
     ("docs/ovid-mini-loss.svg", "the loss curve (`convert`, from the run)"),
     ("docs/ovid-mini-loss.csv", "the numbers behind it (`convert`, from the run)"),
+    ("models/ovid-mini/release", "the release folder with all evidence (`release`)"),
 ];
 
 /// The stages in their order.
-const STAGES: [&str; 7] = ["prepare", "vocabulary", "shards", "train", "convert", "measure", "card"];
+const STAGES: [&str; 8] = ["prepare", "vocabulary", "shards", "train", "convert", "measure", "card", "release"];
 
 /// Where things lie.
 struct Places {
@@ -94,6 +96,7 @@ fn run(stage: &str, recipe: &Recipe, places: &Places) -> anyhow::Result<()> {
             samples: measure::read_samples(work)?,
         }
         .write(root),
+        "release" => release::release(recipe, places),
         _ => bail!("no stage of remake-mini is called '{stage}'; stages: all, {}, measure-human", STAGES.join(", ")),
     }
 }

@@ -6,13 +6,14 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 
 use anyhow::Context;
+use ovid_corpus::near::{near, signature};
 use ovid_io::documents::is_validation;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::clean::{Make, Raw, Reason, clean, make_of};
-use super::duplicates::{Paragraphs, near, signature};
+use super::duplicates::Paragraphs;
 use super::recipe::{Kind, Prefer, Recipe, Source};
 
 /// A document as the later stages read it.

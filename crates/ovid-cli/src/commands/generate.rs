@@ -5,11 +5,13 @@ use std::path::PathBuf;
 
 use clap::Args;
 use ovid_generate::{Generation, Request};
+use ovid_samples::ledger::LedgerRecorder;
 
 use crate::arguments::{Machine, ModelChoice};
 use crate::failure::Failure;
 use crate::input::{self, LastNewline};
 use crate::interrupt;
+use crate::ledger;
 use crate::machine;
 use crate::models::{self, Loaded};
 use crate::output::{self, Voice};
@@ -41,6 +43,9 @@ pub struct Generate {
     /// With --json: the log-probability of each new token, and the K best alternatives
     #[arg(long, value_name = "K", requires = "json")]
     logprobs: Option<usize>,
+    /// Take every sample down in this ledger before its first token is shown; it is made where there is none
+    #[arg(long, value_name = "FILE")]
+    ledger: Option<PathBuf>,
     #[command(flatten)]
     sampling: SamplingFlags,
     /// Mark the text with the key of this file, so that `ovid watermark detect` finds it
@@ -70,8 +75,9 @@ impl Generate {
         bar.clear();
         let settings = self.sampling.settings(&loaded.tokenizer)?;
         let seed = machine::seed(self.seed, voice)?;
+        let ledger = self.ledger.as_deref().map(|path| ledger::open(path, &loaded)).transpose()?;
         let mut show =
-            Show { voice, loaded: &loaded, no_prompt: self.no_prompt, headed: self.samples.get() > 1 || !self.file.is_empty(), n_shown: 0 };
+            Show { ledger, voice, loaded: &loaded, no_prompt: self.no_prompt, headed: self.samples.get() > 1 || !self.file.is_empty(), n_shown: 0 };
         for prompt in input::texts(self.prompt.map(|p| vec![p]).unwrap_or_default(), &self.file, LastNewline::Cut)? {
             let prompt = prompt?;
             let request = Request {
@@ -90,6 +96,7 @@ impl Generate {
 
 /// Where the samples of one prompt go.
 struct Show<'a> {
+    ledger: Option<LedgerRecorder>,
     voice: Voice,
     loaded: &'a Loaded,
     no_prompt: bool,
@@ -102,7 +109,9 @@ impl Show<'_> {
     fn prompt(&mut self, prompt: &str, request: Request) -> Result<(), Failure> {
         let settings = request.settings.clone();
         let mut begun = false;
-        stream::samples(self.loaded, request, |piece| match piece {
+        // Out of `self` while the pieces are shown.
+        let mut ledger = self.ledger.take();
+        let tries = stream::samples(self.loaded, prompt, request, ledger.as_mut(), |piece| match piece {
             // A text that was cut short by Ctrl-C is no sample.
             Piece::End(completion) if self.voice.json && !interrupt::requested() => {
                 output::object(&Generation::new(prompt.to_owned(), *completion, settings.clone(), &self.loaded.origin()?))
@@ -118,7 +127,13 @@ impl Show<'_> {
                 begun = false;
                 output::line("")
             }
-        })?;
+        });
+        self.ledger = ledger;
+        let tries = tries?;
+        if let (Some(ledger), Some(first), Some(last)) = (&self.ledger, tries.first(), tries.last()) {
+            let numbers = if first == last { first.to_string() } else { format!("{first} to {last}") };
+            self.voice.say(&format!("ledger {}: sample {numbers}", ledger.ledger().path().display()));
+        }
         if interrupt::requested() { Err(Failure::Interrupted) } else { Ok(()) }
     }
 

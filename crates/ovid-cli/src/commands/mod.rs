@@ -3,11 +3,15 @@
 mod bench;
 mod completions;
 mod convert;
+mod corpus;
 mod detect;
 mod generate;
 mod info;
 mod man;
+mod overlap;
 mod pull;
+mod release;
+mod samples;
 mod score;
 mod tokenize;
 mod train;
@@ -26,8 +30,12 @@ pub enum Subcommand {
     Tokenize(tokenize::Tokenize),
     Train(Box<train::Train>),
     Convert(convert::Convert),
+    Corpus(corpus::Corpus),
     Detect(Box<detect::Detect>),
+    Overlap(overlap::Overlap),
     Watermark(watermark::Watermark),
+    Samples(samples::Samples),
+    Release(release::ReleaseCommand),
     Info(info::Info),
     Pull(pull::Pull),
     Bench(bench::Bench),
@@ -44,8 +52,12 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         Subcommand::Train(command) => command.run(voice),
         Subcommand::Score(command) => command.run(voice),
         Subcommand::Convert(command) => command.run(voice),
+        Subcommand::Corpus(command) => command.run(voice),
         Subcommand::Detect(command) => command.run(voice),
+        Subcommand::Overlap(command) => command.run(voice),
         Subcommand::Watermark(command) => command.run(voice),
+        Subcommand::Samples(command) => command.run(voice),
+        Subcommand::Release(command) => command.run(voice),
         Subcommand::Info(command) => command.run(voice),
         Subcommand::Pull(command) => command.run(voice),
         Subcommand::Bench(command) => command.run(voice),

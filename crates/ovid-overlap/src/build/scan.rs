@@ -35,14 +35,9 @@ pub(super) struct Scanned {
 
 impl Scanned {
     /// The records of a partition, in no order; they are forgotten here.
-    pub(super) fn partition(&mut self, p: usize) -> Result<Vec<Record>, ovid_io::Error> {
+    pub(super) fn partition(&mut self, p: usize) -> Result<Vec<Vec<Record>>, ovid_io::Error> {
         let blocks = std::mem::take(&mut self.blocks[p]);
-        let mut all = Vec::new();
-        for block in blocks {
-            let block = self.records.take(block)?;
-            if all.is_empty() { all = block } else { all.extend_from_slice(&block) }
-        }
-        Ok(all)
+        blocks.into_iter().map(|block| self.records.take(block)).collect()
     }
 
     pub(super) fn n_documents(&self) -> u64 {

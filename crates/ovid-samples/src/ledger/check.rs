@@ -59,7 +59,11 @@ impl Ledger {
         let mut query = self.db.prepare("SELECT seq, body, hash FROM entry ORDER BY seq").map_err(&refuse)?;
         let mut rows = query.query([]).map_err(&refuse)?;
         while let Some(row) = rows.next().map_err(&refuse)? {
-            let at = row.get::<_, i64>(0).map_err(&refuse)? as u64;
+            let number: i64 = row.get(0).map_err(&refuse)?;
+            let Some(at) = u64::try_from(number).ok().filter(|&at| at > seq) else {
+                found.fault(0, format!("there is an entry {number}, which no ledger has"));
+                continue;
+            };
             let (body, hash): (String, String) = (row.get(1).map_err(&refuse)?, row.get(2).map_err(&refuse)?);
             match at - seq - 1 {
                 0 => {}

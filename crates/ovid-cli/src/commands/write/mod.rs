@@ -11,6 +11,7 @@ use clap::Args;
 use crate::arguments::{Machine, ModelChoice};
 use crate::failure::Failure;
 use crate::interrupt;
+use crate::ledger;
 use crate::machine;
 use crate::models;
 use crate::output::{self, Voice};
@@ -30,6 +31,9 @@ pub struct Interactive {
     file: Option<PathBuf>,
     #[command(flatten)]
     choice: ModelChoice,
+    /// Take every continuation down in this ledger before its first token is shown; it is made where there is none
+    #[arg(long, value_name = "FILE")]
+    ledger: Option<PathBuf>,
     #[command(flatten)]
     sampling: SamplingFlags,
     /// Where the random numbers begin; drawn and printed where it is not given
@@ -47,7 +51,8 @@ impl Interactive {
             models::load(&self.choice, &self.machine, &Bar::new(voice))?
         };
         let seed = machine::seed(self.seed, voice)?;
-        let mut session = Session::new(loaded, self.sampling, seed, voice);
+        let ledger = self.ledger.as_deref().map(|path| ledger::open(path, &loaded)).transpose()?;
+        let mut session = Session::new(loaded, ledger, self.sampling, seed, voice);
         if let Some(file) = &self.file {
             let bytes = std::fs::read(file).map_err(|e| ovid_io::Error::io(file, "read", e))?;
             session.open(String::from_utf8_lossy(&bytes).into_owned());

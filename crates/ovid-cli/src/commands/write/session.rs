@@ -3,7 +3,8 @@
 use std::num::NonZeroU32;
 use std::path::Path;
 
-use ovid_generate::{Generation, Request};
+use ovid_generate::{Draft, Generation, Request};
+use ovid_samples::ledger::LedgerRecorder;
 
 use super::command::{Command, HELP};
 use crate::failure::Failure;
@@ -19,6 +20,7 @@ const DEFAULT_MAX_TOKENS: usize = 60;
 /// A text in the making.
 pub struct Session {
     loaded: Loaded,
+    ledger: Option<LedgerRecorder>,
     flags: SamplingFlags,
     seed: u64,
     voice: Voice,
@@ -29,9 +31,9 @@ pub struct Session {
 
 impl Session {
     /// An empty text.
-    pub fn new(loaded: Loaded, flags: SamplingFlags, seed: u64, voice: Voice) -> Self {
+    pub fn new(loaded: Loaded, ledger: Option<LedgerRecorder>, flags: SamplingFlags, seed: u64, voice: Voice) -> Self {
         let flags = SamplingFlags::with_max_tokens(DEFAULT_MAX_TOKENS).changed_by(flags);
-        Self { loaded, flags, seed, voice, text: String::new(), steps: Vec::new() }
+        Self { loaded, ledger, flags, seed, voice, text: String::new(), steps: Vec::new() }
     }
 
     /// Begins with a text.
@@ -94,7 +96,7 @@ impl Session {
             output::text(&output::bold(&prompt))?;
         }
         let mut added = String::new();
-        stream::samples(&self.loaded, request, |piece| match piece {
+        stream::samples(&self.loaded, &prompt, request, self.ledger.as_mut(), |piece| match piece {
             Piece::Text(text) => {
                 added.push_str(&text);
                 if self.voice.json { Ok(()) } else { output::text(&text) }
@@ -112,7 +114,7 @@ impl Session {
     }
 
     fn show(&self) -> Result<(), Failure> {
-        if self.voice.json { output::object(&serde_json::json!({ "text": self.text })) } else { output::line(&self.text) }
+        if self.voice.json { output::object(&Draft { text: self.text.clone() }) } else { output::line(&self.text) }
     }
 
     fn save(&self, path: &Path) -> Result<(), Failure> {
