@@ -64,34 +64,35 @@ fn fight(masses: &mut [f64; 256], factors: &mut [f64; 256], total: f64, half: us
 
 impl Field {
     fn enter(&mut self, kept: &[u32], weights: &[f32]) {
-        self.places.clear();
-        self.tokens.clear();
-        self.weights.clear();
         let least = LEAST * f64::from(weights.iter().fold(0.0f32, |a, &b| if b > a { b } else { a }));
+        self.resize(kept.len());
+        // Everyone is written down at the end of those who take part: a branch that nobody can foresee would cost more.
+        let mut n = 0;
         for (place, (&token, &weight)) in (0u32..).zip(kept.iter().zip(weights)) {
-            if f64::from(weight) >= least {
-                self.places.push(place);
-                self.tokens.push(token);
-                self.weights.push(f64::from(weight));
-            }
+            let weight = f64::from(weight);
+            (self.places[n], self.tokens[n], self.weights[n]) = (place, token, weight);
+            n += usize::from(weight >= least);
         }
+        self.resize(n);
     }
 
     /// Writes the weights down, and lets those go that have become too small.
-    fn leave(&mut self, words: &mut Vec<u32>, weights: &mut [f32]) {
+    fn leave(&mut self, words: &mut [u32], weights: &mut [f32]) {
         let least = LEAST * self.weights.iter().fold(0.0, |a, &b| if b > a { b } else { a });
         let mut n = 0;
         for i in 0..self.weights.len() {
-            let (place, weight) = (self.places[i], self.weights[i]);
+            let (place, weight, word) = (self.places[i], self.weights[i], words[i]);
             weights[place as usize] = weight as f32;
-            if weight >= least {
-                (self.places[n], self.weights[n], words[n]) = (place, weight, words[i]);
-                n += 1;
-            }
+            (self.places[n], self.weights[n], words[n]) = (place, weight, word);
+            n += usize::from(weight >= least);
         }
-        self.places.truncate(n);
-        self.weights.truncate(n);
-        words.truncate(n);
+        self.resize(n);
+    }
+
+    fn resize(&mut self, n: usize) {
+        self.places.resize(n, 0);
+        self.tokens.resize(n, 0);
+        self.weights.resize(n, 0.0);
     }
 }
 
