@@ -140,18 +140,21 @@ fn entry(text: &str, i: usize, group: Option<&str>) -> Entry {
 
 #[test]
 fn duplicates_and_templates_are_found_and_strangers_are_not() {
-    let order = |name: &str, n: u32| {
+    let order = |name: &str, town: &str, n: u32| {
         format!(
-            "Dear {name}, your order {n} has left our house in the morning and will be with you before the week is over, we are glad that you chose us"
+            "Dear {name}, your order {n} went to {town} by night on {} may and {name} signed for {} boxes at {}:30 in {town} town",
+            n % 30,
+            n + 2,
+            n % 24
         )
     };
     let texts = [
         "The river rose in the night and nobody in the village slept until the morning came at last over the wet fields".to_owned(),
-        order("Ann", 17),
+        order("Ann", "Rome", 17),
         "the river rose in the night and nobody in the village slept until the morning came at last over the dry fields".to_owned(),
-        order("Bob", 23),
+        order("Bob", "Oslo", 23),
         "A clock has three hands and none of them knows what the other two are doing, which is how time passes in this country".to_owned(),
-        order("Carol", 99),
+        order("Carol", "Lima", 99),
         "short".to_owned(),
         String::new(),
     ];

@@ -65,10 +65,12 @@ impl RuleFlags {
         let (calibration, sha256) = if let Some(path) = &self.calibration {
             (Calibration::read(path)?, digest::sha256_file(path, &ovid_io::Silent)?)
         } else {
-            let built_in = Calibration::parse(BUILT_IN, "the built-in calibration".as_ref())?;
-            if built_in.check(scoring).is_err() {
+            // Where the built-in model was made anew and its calibration not yet, there is none.
+            let Some(built_in) =
+                Calibration::parse(BUILT_IN, "the built-in calibration".as_ref()).ok().filter(|c| c.check(scoring).is_ok())
+            else {
                 return Ok(None);
-            }
+            };
             (built_in, digest::sha256(BUILT_IN))
         };
         calibration.check(scoring).map_err(|e| Failure::from(e).hint("make one for this model with: ovid detect calibrate"))?;
