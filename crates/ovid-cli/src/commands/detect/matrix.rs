@@ -17,8 +17,8 @@ pub struct TransferTable {
     /// Sets of machine text: a name and a file or folder
     #[arg(value_name = "NAME=PATH", required = true, value_parser = named)]
     sets: Vec<(String, PathBuf)>,
-    /// Files and folders of human texts
-    #[arg(long, value_name = "PATH", required = true, num_args = 1..)]
+    /// A file or folder of human texts; may be given again
+    #[arg(long, value_name = "PATH", required = true)]
     human: Vec<PathBuf>,
     /// Cut every text to this many words, and leave shorter ones out
     #[arg(long, value_name = "N", default_value_t = 40)]
