@@ -64,7 +64,7 @@ pub fn write_documents(path: &Path, documents: &[Document]) {
 }
 
 pub fn tokenizer() -> Tokenizer {
-    ovid_bpe::train([prose(99, 3000)], 400, 1, &Silent).unwrap()
+    ovid_bpe::train([prose(99, 3000)].into_iter(), 400, 1, &Silent).unwrap()
 }
 
 pub fn run(toml: &Path, out: &Path, tokenizer: Option<&Tokenizer>, n_threads: usize, observer: &dyn Observer) -> Result<Build, Error> {
