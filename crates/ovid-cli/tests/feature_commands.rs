@@ -117,7 +117,7 @@ fn a_dash_is_standard_input_wherever_texts_are_named() {
     let text = b"The sun rose.\nThe sea was still.\n";
     let lines = b"{\"text\":\"The sun rose.\"}\n{\"text\":\"The sea was still.\"}\n";
     let scores = |args: &[&str], input: &[u8]| -> Vec<serde_json::Value> {
-        json(&piped(&[&["score", "--json", "--model", &model], args].concat(), input))
+        json(&piped(&[&["score", "--json", "--model", &model][..], args].concat(), input))
             .into_iter()
             .map(|s| s["sum_logprob"].clone())
             .collect()
@@ -126,7 +126,7 @@ fn a_dash_is_standard_input_wherever_texts_are_named() {
     assert_eq!(scores(&["-"], text).len(), 1);
     let two = scores(&["-"], lines);
     assert_eq!(two, [&b"The sun rose."[..], b"The sea was still."].map(|text| scores(&["-"], text).remove(0)));
-    let ids = |args: &[&str], input: &[u8]| piped(&[&["tokenize", "encode", "--tokenizer", &tokenizer], args].concat(), input);
+    let ids = |args: &[&str], input: &[u8]| piped(&[&["tokenize", "encode", "--tokenizer", &tokenizer][..], args].concat(), input);
     assert_eq!(ids(&["--file", "-"], text), ids(&[], text));
 
     let folder = tempfile::tempdir().unwrap();
