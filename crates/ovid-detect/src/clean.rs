@@ -15,9 +15,19 @@ pub fn clean(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut blank = false;
     // A look-alike is undone where the text is in Latin letters: Russian stays what it is.
-    let count = |of: fn(char) -> bool| text.chars().filter(|c| of(*c)).count();
-    let is_latin = count(|c| c.is_ascii_alphabetic()) > count(|c| c.is_alphabetic() && !c.is_ascii() && latin_of(c).is_none());
+    let is_latin = !text.is_ascii() && {
+        let foreign = text.chars().filter(|c| !c.is_ascii() && c.is_alphabetic() && latin_of(*c).is_none()).count();
+        text.bytes().filter(u8::is_ascii_alphabetic).count() > foreign
+    };
     for raw in text.chars() {
+        if raw.is_ascii_alphanumeric() {
+            if blank && !out.is_empty() {
+                out.push(' ');
+            }
+            blank = false;
+            out.push(raw);
+            continue;
+        }
         if is_unseen(raw) {
             continue;
         }
