@@ -54,7 +54,9 @@ pub(crate) fn write(path: &Path, mut documents: impl Iterator<Item = Result<Docu
         if group.is_empty() {
             break;
         }
-        write_group(&mut writer.next_row_group().map_err(broken)?, &group).map_err(broken)?;
+        let mut row_group = writer.next_row_group().map_err(broken)?;
+        write_group(&mut row_group, &group).map_err(broken)?;
+        row_group.close().map_err(broken)?;
     }
     writer.close().map_err(broken)?;
     Ok(out.commit()?)

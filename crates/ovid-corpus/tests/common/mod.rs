@@ -18,14 +18,17 @@ pub fn draw(seed: u64, place: u64, n: u64) -> u64 {
 
 const COMMON: [&str; 16] = ["the", "of", "and", "to", "that", "with", "have", "be", "in", "it", "was", "for", "on", "as", "his", "they"];
 
-/// A word: half of them the language's commonest, the others of 5,000 invented ones.
+const OTHERS: [&str; 48] = [
+    "river", "stone", "letter", "winter", "garden", "answer", "window", "market", "silver", "morning", "question", "harbour", "teacher",
+    "mountain", "candle", "village", "journey", "kitchen", "thunder", "library", "sailor", "orchard", "bridge", "evening", "children",
+    "mother", "doctor", "street", "water", "bread", "horse", "summer", "music", "dinner", "church", "forest", "island", "soldier",
+    "captain", "corner", "story", "picture", "paper", "table", "brother", "station", "weather", "country",
+];
+
+/// A word: half of them the language's commonest.
 pub fn word(seed: u64, place: u64) -> String {
-    if draw(seed, 2 * place, 2) == 0 {
-        return COMMON[draw(seed, 2 * place + 1, 16) as usize].to_owned();
-    }
-    let n = draw(seed, 2 * place + 1, 5000);
-    let syllables = ["ra", "ven", "tol", "mi", "ser", "ka", "lon", "dep", "ris", "un"];
-    (0..4).map(|i| syllables[(n / 10u64.pow(i) % 10) as usize]).collect()
+    let of = |words: &[&str]| words[draw(seed, 2 * place + 1, words.len() as u64) as usize].to_owned();
+    if draw(seed, 2 * place, 2) == 0 { of(&COMMON) } else { of(&OTHERS) }
 }
 
 pub fn prose(seed: u64, n_words: usize) -> String {
