@@ -83,9 +83,8 @@ impl From<ovid_watermark::Error> for Failure {
     fn from(error: ovid_watermark::Error) -> Self {
         match error {
             ovid_watermark::Error::File(e) => e.into(),
-            e @ ovid_watermark::Error::Exposed { .. } => {
-                Self::input(e.to_string()).hint("whoever reads it can forge the mark: make it yours alone with chmod 600, or make a new one")
-            }
+            e @ ovid_watermark::Error::Exposed { .. } => Self::input(e.to_string())
+                .hint("whoever reads it can forge the mark: make it yours alone with chmod 600, or make a new one"),
             e => Self::input(e.to_string()),
         }
     }

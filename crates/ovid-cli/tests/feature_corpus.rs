@@ -19,8 +19,9 @@ fn stdout(output: &Output) -> String {
 /// A text that the filters take for prose; no two are alike.
 fn prose(seed: u64, n_words: u64) -> String {
     const WORDS: [&str; 32] = [
-        "the", "of", "and", "to", "that", "with", "have", "be", "river", "stone", "letter", "winter", "garden", "answer", "window", "market", "silver", "morning",
-        "question", "harbour", "teacher", "mountain", "candle", "village", "journey", "kitchen", "thunder", "library", "sailor", "orchard", "bridge", "evening",
+        "the", "of", "and", "to", "that", "with", "have", "be", "river", "stone", "letter", "winter", "garden", "answer", "window",
+        "market", "silver", "morning", "question", "harbour", "teacher", "mountain", "candle", "village", "journey", "kitchen", "thunder",
+        "library", "sailor", "orchard", "bridge", "evening",
     ];
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) + 1;
     let mut text = String::new();
@@ -28,7 +29,11 @@ fn prose(seed: u64, n_words: u64) -> String {
         state ^= state << 13;
         state ^= state >> 7;
         state ^= state << 17;
-        let word = if state.is_multiple_of(3) { format!("{}{}", WORDS[(state >> 8) as usize % 32], state >> 50) } else { WORDS[(state >> 8) as usize % 32].to_owned() };
+        let word = if state.is_multiple_of(3) {
+            format!("{}{}", WORDS[(state >> 8) as usize % 32], state >> 50)
+        } else {
+            WORDS[(state >> 8) as usize % 32].to_owned()
+        };
         let _ = write!(text, "{word}{}", if i % 12 == 11 { ".\n" } else { " " });
     }
     text + "The end."
@@ -39,7 +44,8 @@ fn write_inputs(folder: &Path, n_documents: u64, n_words: u64) {
     for i in 0..n_documents {
         // Every tenth is nearly the one before.
         let text = if i % 10 == 9 { prose(i - 1, n_words) + " And then some more." } else { prose(i, n_words) };
-        let _ = writeln!(lines, "{}", serde_json::json!({ "text": text, "source": "s", "id": i, "url": format!("http://h{}.org/{i}", i % 9) }));
+        let _ =
+            writeln!(lines, "{}", serde_json::json!({ "text": text, "source": "s", "id": i, "url": format!("http://h{}.org/{i}", i % 9) }));
     }
     std::fs::write(folder.join("in.jsonl"), lines).unwrap();
     let toml = "[[input]]\npaths = ['in.jsonl']\n[[stage]]\ndo = 'repair'\n[[stage]]\ndo = 'quality'\noff = ['few-letters']\n[[stage]]\ndo = 'exact-duplicates'\n[[stage]]\ndo = 'near-duplicates'\n[output]\ntokenizer = 'ovid-mini'\n";
@@ -98,7 +104,25 @@ fn links_build_report_remove() {
     let again = ovid(dir, &["corpus", "remove", "out", "--domain", "h1.org"]);
     assert_eq!(again.status.code(), Some(2));
     // What is left can be trained on.
-    let train = ["train", "--data", "out/shards", "--out", "run", "--steps", "1", "--n-layer", "1", "--n-head", "1", "--n-embd", "8", "--n-ctx", "32", "--batch-size", "1"];
+    let train = [
+        "train",
+        "--data",
+        "out/shards",
+        "--out",
+        "run",
+        "--steps",
+        "1",
+        "--n-layer",
+        "1",
+        "--n-head",
+        "1",
+        "--n-embd",
+        "8",
+        "--n-ctx",
+        "32",
+        "--batch-size",
+        "1",
+    ];
     let trained = ovid(dir, &train);
     assert!(trained.status.success(), "{}", String::from_utf8_lossy(&trained.stderr));
     for arguments in [&["corpus", "build", "absent.toml", "-o", "x"][..], &["corpus", "remove", "out"], &["corpus", "report", "run"]] {

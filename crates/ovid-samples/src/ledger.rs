@@ -73,6 +73,7 @@ impl Ledger {
     /// # Errors
     /// If it cannot be opened or made, or the file is something else.
     pub fn open(path: &Path) -> Result<Self, Error> {
+        not_a_folder(path, "write")?;
         let db = Connection::open(path).map_err(|cause| opening(path, cause))?;
         let mut ledger = Self { path: path.to_owned(), db };
         let refuse = Error::database(path);
@@ -98,6 +99,7 @@ impl Ledger {
     /// If there is none at `path`.
     pub fn open_to_read(path: &Path) -> Result<Self, Error> {
         std::fs::metadata(path).map_err(|e| ovid_io::Error::io(path, "read", e))?;
+        not_a_folder(path, "read")?;
         let db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(|cause| opening(path, cause))?;
         let ledger = Self { path: path.to_owned(), db };
         ledger.db.busy_timeout(PATIENCE).map_err(Error::database(path))?;
@@ -154,6 +156,14 @@ impl Ledger {
             }
         }
     }
+}
+
+/// To `SQLite` a folder is a disk that fails.
+fn not_a_folder(path: &Path, doing: &'static str) -> Result<(), Error> {
+    if path.is_dir() {
+        return Err(ovid_io::Error::io(path, doing, std::io::ErrorKind::IsADirectory.into()).into());
+    }
+    Ok(())
 }
 
 /// What `SQLite` says at the door, in words that fit.

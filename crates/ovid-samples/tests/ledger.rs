@@ -164,6 +164,9 @@ fn other_files_are_no_ledgers() {
         }
         assert_eq!(before, std::fs::read(path(name)).unwrap(), "{name} was changed");
     }
+    for error in [Ledger::open(folder.path()).err().unwrap(), Ledger::open_to_read(folder.path()).err().unwrap()] {
+        assert!(error.is_bad_input(), "{error}");
+    }
     assert!(Ledger::open_to_read(&path("absent")).err().unwrap().is_bad_input());
     assert!(!path("absent").exists());
 }

@@ -129,8 +129,11 @@ fn a_million_samples_are_answered_within_a_fifth_of_a_second() {
     }
     const N_WORDS: usize = 100;
     const STEP: usize = 40;
-    let folder = tempfile::tempdir_in(std::env::var_os("OVID_SCRATCH").unwrap_or_else(|| std::env::temp_dir().into())).unwrap();
-    let path = folder.path().join("tries.db");
+    // Filled once where OVID_SCRATCH names a folder, so that look-ups can be timed on a quiet machine.
+    let temporary = tempfile::tempdir().unwrap();
+    let folder = std::env::var_os("OVID_SCRATCH").map_or_else(|| temporary.path().to_owned(), std::path::PathBuf::from);
+    let path = folder.join("million.db");
+    let fill = !path.exists();
     let mut ledger = Ledger::open(&path).unwrap();
     let started = Instant::now();
     let (mut passages, mut held_out, mut asked, mut n) = (Vec::new(), Vec::new(), Vec::new(), 0usize);
@@ -142,7 +145,9 @@ fn a_million_samples_are_answered_within_a_fifth_of_a_second() {
             continue;
         }
         for passage in words.windows(N_WORDS).step_by(STEP) {
-            passages.push(passage.join(" "));
+            if fill {
+                passages.push(passage.join(" "));
+            }
             if n.is_multiple_of(10_007) {
                 asked.push(passage.join(" "));
             }
@@ -164,7 +169,7 @@ fn a_million_samples_are_answered_within_a_fifth_of_a_second() {
     assert!(n >= 1_000_000, "{n}");
     let started = Instant::now();
     drop(Tracer::open(&ledger, &Silent).unwrap());
-    let index = std::fs::metadata(folder.path().join("tries.db.trace.safetensors")).unwrap().len() >> 20;
+    let index = std::fs::metadata(folder.join("million.db.trace.safetensors")).unwrap().len() >> 20;
     println!("index of {index} MB made in {:.0} s", started.elapsed().as_secs_f64());
 
     let slowest = |texts: &[String], found: bool| {

@@ -76,8 +76,14 @@ impl Generate {
         let settings = self.sampling.settings(&loaded.tokenizer)?;
         let seed = machine::seed(self.seed, voice)?;
         let ledger = self.ledger.as_deref().map(|path| ledger::open(path, &loaded)).transpose()?;
-        let mut show =
-            Show { ledger, voice, loaded: &loaded, no_prompt: self.no_prompt, headed: self.samples.get() > 1 || !self.file.is_empty(), n_shown: 0 };
+        let mut show = Show {
+            ledger,
+            voice,
+            loaded: &loaded,
+            no_prompt: self.no_prompt,
+            headed: self.samples.get() > 1 || !self.file.is_empty(),
+            n_shown: 0,
+        };
         for prompt in input::texts(self.prompt.map(|p| vec![p]).unwrap_or_default(), &self.file, LastNewline::Cut)? {
             let prompt = prompt?;
             let request = Request {

@@ -74,7 +74,9 @@ fn show(built: &Built) -> Result<(), Failure> {
     }
     for (side, SplitCounts { n_documents, n_bytes, n_tokens }) in [("training", built.train), ("validation", built.validation)] {
         let [n, bytes, tokens] = [n_documents, n_bytes, n_tokens].map(output::human_count);
-        output::line(format!("{side:<18}{n:>12}{bytes:>16}{:>24}", if n_tokens > 0 { format!("{tokens} tokens") } else { String::new() }).trim_end())?;
+        output::line(
+            format!("{side:<18}{n:>12}{bytes:>16}{:>24}", if n_tokens > 0 { format!("{tokens} tokens") } else { String::new() }).trim_end(),
+        )?;
     }
     Ok(())
 }

@@ -15,7 +15,9 @@ use crate::progress::Bar;
 ///
 /// What was asked and done is recorded in removed.jsonl; no text of a removed document is kept. A removal that was cut off is finished by the next one.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  ovid corpus remove my-corpus --url https://example.org/page\n  ovid corpus remove my-corpus --domain example.org --shards other-shards")]
+#[command(
+    after_help = "Examples:\n  ovid corpus remove my-corpus --url https://example.org/page\n  ovid corpus remove my-corpus --domain example.org --shards other-shards"
+)]
 #[command(group(clap::ArgGroup::new("what").required(true).multiple(true).args(["url", "domain", "id"])))]
 pub struct Remove {
     /// The corpus's folder

@@ -40,7 +40,12 @@ impl Report {
 }
 
 fn show(found: &Found, top: usize) -> Result<(), Failure> {
-    output::line(&format!("{} documents, {} bytes, {} domains", output::human_count(found.n_documents), output::human_count(found.n_bytes), output::human_count(found.n_domains)))?;
+    output::line(&format!(
+        "{} documents, {} bytes, {} domains",
+        output::human_count(found.n_documents),
+        output::human_count(found.n_bytes),
+        output::human_count(found.n_domains)
+    ))?;
     table("domain", &found.domains[..top.min(found.domains.len())])?;
     table("language", &found.languages)?;
     table("source", &found.sources)?;
@@ -59,7 +64,12 @@ fn show(found: &Found, top: usize) -> Result<(), Failure> {
 fn table(what: &str, counts: &[Count]) -> Result<(), Failure> {
     output::line(&format!("\n{what:<34}{:>12}{:>16}", "documents", "bytes"))?;
     for count in counts {
-        output::line(&format!("{:<34}{:>12}{:>16}", count.name, output::human_count(count.n_documents), output::human_count(count.n_bytes)))?;
+        output::line(&format!(
+            "{:<34}{:>12}{:>16}",
+            count.name,
+            output::human_count(count.n_documents),
+            output::human_count(count.n_bytes)
+        ))?;
     }
     Ok(())
 }
