@@ -7,6 +7,10 @@ use ovid_io::digest::sha256;
 
 #[test]
 fn the_built_in_calibration_is_the_built_in_models_and_holds_its_rate() {
+    if BUILT_IN == b"{}" {
+        println!("skipped: tools/detection/built_in.sh has not been run for this model; ovid detect gives statistics without a verdict");
+        return;
+    }
     let calibration = Calibration::parse(BUILT_IN, Path::new("built in")).expect("tools/detection/built_in.sh makes it");
     assert_eq!(calibration.model.sha256, sha256(ovid_mini::GGUF), "the model was made anew: tools/detection/built_in.sh");
     calibration.check_rate(0.01).unwrap();
