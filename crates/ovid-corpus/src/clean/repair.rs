@@ -40,7 +40,17 @@ impl RepairRule {
     }
 
     /// The text repaired, and what was done to it; `None` where nothing was to be done.
+    ///
+    /// What one repair leaves is looked at again: a control character inside mojibake hides it until it is gone.
     pub fn repaired(self, text: &str) -> Option<(String, String)> {
+        let (mut text, mut what) = self.repaired_once(text)?;
+        while let Some((again, more)) = self.repaired_once(&text) {
+            (text, what) = (again, format!("{what}, {more}"));
+        }
+        Some((text, what))
+    }
+
+    fn repaired_once(self, text: &str) -> Option<(String, String)> {
         if is_plain(text.as_bytes()) {
             return None;
         }
@@ -132,6 +142,7 @@ mod tests {
         check("e\u{301}te\u{301}", Some("été"));
         check("été “so” — ﬁ 👩\u{200d}🚀", None);
         check("\u{1f}", Some(""));
+        check("â€™\u{80}𐽰", Some("’𐽰"));
         check("a\u{fffe}b", Some("ab"));
     }
 
