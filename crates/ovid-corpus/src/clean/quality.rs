@@ -277,14 +277,14 @@ mod tests {
             ("a b c d e f g to be of ".repeat(20), "short-words"),
             ("internationalisation the of ".repeat(30) + &"characteristically ".repeat(60), "long-words"),
             ("#tag the best of times ".repeat(20), "symbols"),
-            ((0..40).map(|i| format!("- the {i} item of the list.\n")).collect(), "bullets"),
+            ((0..40).map(|i| format!("- the {i} remarkable station of the northern railway.\n")).collect(), "bullets"),
             ((0..40).map(|i| format!("Read {i} of the best stories and more...\n")).collect(), "symbols"),
             ("1900 2000 and the 300 4000 of ".repeat(20), "few-letters"),
             ("Lirum larum Löffelstiel, wer das nicht kann der kann nicht viel. ".repeat(10), "few-stop-words"),
             (numbered(5) + &"a line of the page again.\n".repeat(6), "repeated-lines"),
             (numbered(9) + &format!("{prose}{prose}{prose}{prose}"), "repeated-bytes"),
             ((0..20).map(|i| format!("the {i} heading of a page without an end and more\n")).collect(), "few-sentence-ends"),
-            ((0..30).map(|i| format!("to be, {i}.\n")).collect::<String>() + prose, "short-lines"),
+            ((0..30).map(|i| format!("to wonder with care {i}.\n")).collect::<String>() + prose, "short-lines"),
             (numbered(5) + "Lorem ipsum dolor sit amet, and so on.", "lorem-ipsum"),
         ] {
             assert_eq!(verdict(&text), Some(expected), "{text:.60}");
@@ -294,7 +294,13 @@ mod tests {
     #[test]
     fn a_rule_can_be_left_unasked() {
         let rule = Quality { off: vec!["few-words".into()], ..Quality::default() };
-        assert!(rule.judge(&Document { text: "That is to be seen with care.".into(), ..Document::default() }).is_ok());
+        assert!(
+            rule.judge(&Document {
+                text: "It was the best of times, and it was the worst of times, that is to be said with some care.".into(),
+                ..Document::default()
+            })
+            .is_ok()
+        );
         assert!(Quality { off: vec!["wit".into()], ..Quality::default() }.check().unwrap_err().contains("'wit' is no rule"));
         assert_eq!(Quality::default().rules()[0], ("few-words", "at least 50".to_owned()));
     }
