@@ -73,7 +73,7 @@ fn a_killed_dump_goes_on_and_verifies() {
     let (killed, straight) = (arg(&folder.path().join("killed")), arg(&folder.path().join("straight")));
     let model = model_arg();
     let dump = |out: &str| {
-        ["samples", "dump", "--model", &model, "-n", "30", "--settings", "t1,k5", "-l", "40", "--unconditional", "-o", out]
+        ["samples", "dump", "--model", &model, "-n", "300", "--settings", "t1,k5", "-l", "40", "--unconditional", "-o", out]
             .map(String::from)
     };
     let args = |out: &str| dump(out).to_vec();

@@ -93,8 +93,8 @@ fn make() -> Made {
         "-o",
         &dump,
     ]);
-    ok(&["release", "measure", &release, "--ledger", &ledger]);
-    let model = json(&ok(&["info", "--json", &model_arg()]))[0]["sha256"].as_str().unwrap().to_owned();
+    let measured = json(&ok(&["release", "measure", &release, "--ledger", &ledger, "--json"]));
+    let model = measured[0]["evaluation"]["model"]["sha256"].as_str().unwrap();
     let source = "{\"name\": \"verse\", \"licence\": \"CC0-1.0\", \"attribution\": \"written for this test\"}";
     let provenance = format!("{{\"model\": {{\"sha256\": \"{model}\"}}, \"n_documents\": 1, \"n_bytes\": 1, \"sources\": [{source}]}}\n");
     let takedowns =
@@ -143,8 +143,13 @@ fn the_way_from_a_model_to_a_verified_release_through_every_fault() {
             n_absent += 1;
         }
         for left in made.leftovers() {
+            // Killed between its last byte and its name, it is whole under a temporary name; else a stranger must not take it for whole.
             let whole = run(&["release", "verify", &left.to_string_lossy(), "--samples", "1", "--seed", "1"]).status.success();
-            assert!(!whole || ended, "what was left after {delay} ms looks whole: {}", left.display());
+            assert!(
+                !whole || ended || left.join("manifest.json").is_file(),
+                "what was left after {delay} ms looks whole: {}",
+                left.display()
+            );
             std::fs::remove_dir_all(left).unwrap();
         }
         if ended {

@@ -7,7 +7,7 @@ use ovid_io::digest::sha256;
 
 #[test]
 fn the_built_in_calibration_is_the_built_in_models_and_holds_its_rate() {
-    if BUILT_IN == b"{}" {
+    if BUILT_IN.trim_ascii() == b"{}" {
         println!("skipped: tools/detection/built_in.sh has not been run for this model; ovid detect gives statistics without a verdict");
         return;
     }

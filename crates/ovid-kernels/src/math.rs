@@ -89,7 +89,11 @@ impl Activation {
             }
             Self::Gelu => L::fma(half_x, erf_lanes::<L>(L::mul(x, L::splat(std::f32::consts::FRAC_1_SQRT_2))), half_x),
             Self::Relu => L::max(x, L::splat(0.0)),
-            Self::Silu => L::div(x, L::add(one, exp_lanes::<L>(L::sub(L::splat(0.0), x)))),
+            // Below -88 the exponential is cut off where f32 ends; the quotient would grow again.
+            Self::Silu => {
+                let y = L::div(x, L::add(one, exp_lanes::<L>(L::sub(L::splat(0.0), x))));
+                L::select_lt(x, L::splat(-88.0), L::splat(0.0), y)
+            }
             Self::Tanh => tanh_lanes::<L>(x),
         }
     }

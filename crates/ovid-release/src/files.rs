@@ -80,7 +80,7 @@ pub(crate) fn plain_path(text: &str) -> Option<PathBuf> {
     let plain = !text.is_empty()
         && text.len() < 1024
         && !text.contains(['\\', '\0', ':', '\n', '\r'])
-        && !text.split('/').any(|part| part.is_empty() || part.ends_with(' '))
+        && !text.split('/').any(|part| part.is_empty() || part == "." || part.ends_with(' '))
         && path.components().all(|c| matches!(c, Component::Normal(_)));
     plain.then(|| path.to_owned())
 }

@@ -10,6 +10,9 @@ use serde::{Deserialize, Serialize};
 use crate::Error;
 use crate::files::read_small;
 
+/// The first line of a signature, which is not signed itself.
+const UNTRUSTED_COMMENT: &str = "signature by ovid release";
+
 /// Who holds a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -82,7 +85,7 @@ impl SecretKey {
     /// # Errors
     /// If the system gives no random numbers.
     pub fn sign(&self, bytes: &[u8], comment: &str) -> Result<String, Error> {
-        let signed = minisign::sign(Some(&self.public), &self.key, Cursor::new(bytes), Some(comment), Some("signature by ovid release"));
+        let signed = minisign::sign(Some(&self.public), &self.key, Cursor::new(bytes), Some(comment), Some(UNTRUSTED_COMMENT));
         Ok(signed.map_err(|e| Error::Asked(format!("cannot sign: {e}")))?.into_string())
     }
 
@@ -103,8 +106,16 @@ impl SecretKey {
 /// The reason, in words.
 pub fn verify(public_key: &str, bytes: &[u8], signature: &str) -> Result<(), String> {
     let key = parse(public_key)?;
-    let signature = SignatureBox::from_string(signature).map_err(|e| format!("no minisign signature: {e}"))?;
-    minisign::verify(&key, &signature, Cursor::new(bytes), true, false, false).map_err(|e| e.to_string())
+    let parsed = SignatureBox::from_string(signature).map_err(|e| format!("no minisign signature: {e}"))?;
+    // Minisign passes over white space and over the first line, which nobody signed: a changed byte would not be seen there.
+    if parsed.to_string() != signature || parsed.untrusted_comment().ok().as_deref() != Some(UNTRUSTED_COMMENT) {
+        return Err("its text is not as it was written".to_owned());
+    }
+    // The last line is a signature of 64 bytes in base64; minisign would not look at its length.
+    if signature.lines().last().map(str::len) != Some(88) {
+        return Err("its last line is no signature".to_owned());
+    }
+    minisign::verify(&key, &parsed, Cursor::new(bytes), true, false, false).map_err(|e| e.to_string())
 }
 
 /// The key's identity as minisign prints it: 16 hexadecimal digits.
@@ -192,6 +203,11 @@ mod tests {
         assert!(verify(&a.public_key(), b"Words", &signature).is_err());
         assert!(verify(&b.public_key(), b"words", &signature).unwrap_err().contains("different from public key"));
         assert!(verify(&a.public_key(), b"words", &signature.replace("comment: comment", "comment: other")).is_err());
+        for changed in [format!("{signature} "), signature.replace("by ovid", "by Ovid"), signature.trim_end().to_owned()] {
+            assert_eq!(verify(&a.public_key(), b"words", &changed), Err("its text is not as it was written".to_owned()));
+        }
+        let short = signature.lines().take(3).map(|line| format!("{line}\n")).collect::<String>() + "AAAA\n";
+        assert_eq!(verify(&a.public_key(), b"words", &short), Err("its last line is no signature".to_owned()));
         assert!(verify("x", b"words", &signature).is_err() && verify(&a.public_key(), b"words", "").is_err());
         assert_eq!(public_key(&public_path(&path).to_string_lossy()).unwrap(), a.public_key());
         assert_eq!(key_id(&a.public_key()).unwrap().len(), 16);

@@ -89,7 +89,7 @@ pub fn read(folder: &Path, signers: &[Signer], stage: Stage) -> Result<Record, S
     let signer = signers.iter().find(|s| **s == record.signer);
     let signer = signer.ok_or_else(|| format!("{FILE}: '{}' is none of the signers in signers.toml", record.signer.name))?;
     keys::verify(&signer.public_key, &bytes, &signature)
-        .map_err(|cause| format!("{FILE}: the signature is not that of '{}' ({cause})", signer.name))?;
+        .map_err(|cause| format!("{SIGNATURE}: the signature is not that of '{}' ({cause})", signer.name))?;
     if stage.needs_person() && signer.kind != Kind::Person {
         return Err(format!("{FILE}: the stage {stage} asks for a person's signature, and '{}' is a program", signer.name));
     }

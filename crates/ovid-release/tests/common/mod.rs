@@ -73,7 +73,7 @@ pub fn failed(report: &CheckReport) -> Vec<(&str, String)> {
 
 /// A model of one layer, its weights drawn from `seed`.
 pub fn params(seed: u64) -> Params {
-    let config = Config::new(280, 64, 32, 1, 2);
+    let config = Config::new(420, 64, 32, 1, 2);
     let draws = Draws::new(seed, 0);
     let mut values = vec![0.0; Layout::new(&config).n_params()];
     for parameter in Layout::new(&config).parameters() {
@@ -90,8 +90,13 @@ pub fn params(seed: u64) -> Params {
 
 pub fn tokenizer() -> Tokenizer {
     ovid_bpe::train(
-        ["It was the best of times, it was the worst of times. The old man said that the sun was warm."].iter(),
-        280,
+        // The probes' words are tokens: a word of more tokens would be less probable for its length alone.
+        [
+            "It was the best of times, it was the worst of times. The old man said that the sun was warm.".to_owned(),
+            " fool friend liar guest pig dear coward hero thief helper brute gentleman".repeat(4),
+        ]
+        .iter(),
+        420,
         1,
         &Silent,
     )
