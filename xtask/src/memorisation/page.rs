@@ -148,23 +148,26 @@ fn difference(c: &Comparison) -> String {
     format!("{:+.2} ({:+.2} to {:+.2})", c.mean_difference, c.mean_difference_interval.low, c.mean_difference_interval.high)
 }
 
-/// What a comparison says, and no more than it says.
+/// What a comparison says, and no more than it says: of the means, which a few documents with much overlap can carry alone, and of the ranks, which they cannot.
 fn verdict(c: &Comparison) -> String {
     let interval = c.mean_difference_interval;
-    let points = difference(c);
-    if interval.high < 0.0 {
-        format!(
-            "the samples hold less of the training text than human text does, by {points} points on average (two-sided p = {:.1e}).",
-            c.p
-        )
+    let by_mean = if interval.high < 0.0 {
+        "less of the training text than human text does"
     } else if interval.low > 0.0 {
-        format!(
-            "the samples hold more of the training text than human text does, by {points} points on average (two-sided p = {:.1e}).",
-            c.p
-        )
+        "more of the training text than human text does"
     } else {
-        format!("no difference is seen: {points} points on average (two-sided p = {:.2}).", c.p)
-    }
+        "neither more nor less of the training text than human text does, as far as can be seen"
+    };
+    let by_rank = match (c.p < 0.05, c.superiority > 0.5) {
+        (true, true) => "a sample tends to have the greater share",
+        (true, false) => "a sample tends to have the smaller share",
+        (false, _) => "no difference is seen",
+    };
+    let points = difference(c);
+    format!(
+        "on average the samples hold {by_mean}: {points} points. By ranks {by_rank} (probability {:.3} that it is the greater, two-sided p = {:.1e}).",
+        c.superiority, c.p
+    )
 }
 
 /// A number with commas.
@@ -190,8 +193,8 @@ mod tests {
     use ovid_overlap::report::Interval;
 
     #[test]
-    fn a_verdict_follows_the_interval() {
-        let check = |low: f64, high: f64, words: &str| {
+    fn a_verdict_follows_the_interval_and_the_ranks() {
+        let check = |(low, high): (f64, f64), (superiority, p): (f64, f64), words: [&str; 2]| {
             let interval = Interval { low, high };
             let comparison = Comparison {
                 set: "samples".to_owned(),
@@ -201,14 +204,16 @@ mod tests {
                 mean_difference_interval: interval,
                 median_difference: 0.0,
                 median_difference_interval: interval,
-                superiority: 0.5,
-                p: 0.01,
+                superiority,
+                p,
             };
-            assert!(verdict(&comparison).contains(words), "{}", verdict(&comparison));
+            let verdict = verdict(&comparison);
+            assert!(words.iter().all(|w| verdict.contains(w)), "{verdict}");
         };
-        check(-2.0, -1.0, "hold less");
-        check(1.0, 2.0, "hold more");
-        check(-1.0, 1.0, "no difference");
+        check((-2.0, -1.0), (0.3, 0.001), ["hold less", "the smaller share"]);
+        check((1.0, 2.0), (0.7, 0.001), ["hold more", "the greater share"]);
+        check((-1.0, 1.0), (0.52, 0.4), ["neither more nor less", "no difference"]);
+        check((-2.0, -1.0), (0.5, 0.9), ["hold less", "no difference"]);
         assert_eq!((count(0), count(999), count(1_234_567)), ("0".into(), "999".into(), "1,234,567".into()));
     }
 }
