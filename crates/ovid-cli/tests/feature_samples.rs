@@ -102,7 +102,7 @@ fn a_killed_dump_goes_on_and_verifies() {
             .output()
             .unwrap();
         assert!(out.status.success(), "{}", stderr(&out));
-        assert!(String::from_utf8_lossy(&out.stdout).starts_with("verified: 60 of 60 "));
+        assert!(String::from_utf8_lossy(&out.stdout).starts_with("verified: 600 of 600 "));
     }
     let lines = Path::new(&killed).join("unconditional-k5.jsonl");
     let text = fs::read_to_string(&lines).unwrap();

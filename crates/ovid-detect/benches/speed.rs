@@ -88,12 +88,12 @@ fn main() {
     let fast = least(5, || {
         documents.iter().for_each(|d| {
             black_box(detector.score_cleaned(d));
-        })
+        });
     });
     let whole = least(5, || {
         documents.iter().for_each(|d| {
             black_box(detector.score(d));
-        })
+        });
     });
     println!("hashed n-grams {:.0} MB/s, with the clean-up {:.0} MB/s ({mb:.1} MB)", mb / fast, mb / whole);
 }

@@ -119,7 +119,8 @@ impl Activation {
             Self::Relu => L::select_lt(zero, x, one, zero),
             Self::Silu => {
                 let s = L::div(one, L::add(one, exp_lanes::<L>(L::sub(zero, x))));
-                L::mul(s, L::fma(x, L::sub(one, s), one))
+                let slope = L::mul(s, L::fma(x, L::sub(one, s), one));
+                L::select_lt(x, L::splat(-88.0), zero, slope)
             }
             Self::Tanh => {
                 let t = tanh_lanes::<L>(x);

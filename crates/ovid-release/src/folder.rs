@@ -189,7 +189,7 @@ fn collect_unwritten(key: &str, value: &serde_json::Value, found: &mut Vec<Strin
     match value {
         serde_json::Value::String(text) if text.trim().is_empty() || text.contains(PLACEHOLDER) => found.push(key.to_owned()),
         serde_json::Value::Array(list) => {
-            list.iter().enumerate().for_each(|(i, v)| collect_unwritten(&below(&(i + 1).to_string()), v, found))
+            list.iter().enumerate().for_each(|(i, v)| collect_unwritten(&below(&(i + 1).to_string()), v, found));
         }
         serde_json::Value::Object(fields) => fields.iter().for_each(|(name, v)| collect_unwritten(&below(name), v, found)),
         _ => {}

@@ -1,6 +1,6 @@
 //! The exponential scheme (Aaronson 2022; Kuditipudi et al. 2023 for its naming): a draw by the Gumbel trick with keyed numbers.
 //!
-//! With u_t = (word + 1/2) / 2^32 for each token, the chosen token is that of the least -ln(u_t) / p_t, the first arrival of a race whose rates are the probabilities:
+//! With `u_t` = (word + 1/2) / 2^32 for each token, the chosen token is that of the least -`ln(u_t)` / `p_t`, the first arrival of a race whose rates are the probabilities:
 //! over keys the choice has exactly the distribution p (to the 32 bits of the words). The detector adds up -ln(1 - u) of the tokens found, with u rounded down to
 //! word / 2^32; without a watermark each summand is below an exponential number of mean 1, so the gamma distribution's tail is never too small.
 

@@ -1,7 +1,7 @@
 //! The random words of a key: the one source of all that a watermark decides.
 //!
 //! For a context of token ids, the seed is HMAC-SHA256(secret, "ovid-watermark/1" || label || ids), the label one byte that parts the schemes, each id 4 bytes,
-//! little-endian. The seed is the key of a ChaCha stream of 8 rounds (Bernstein 2008; 96-bit nonce of zeros, counter from 0), whose bytes 4 t to 4 t + 3, as a
+//! little-endian. The seed is the key of a `ChaCha` stream of 8 rounds (Bernstein 2008; 96-bit nonce of zeros, counter from 0), whose bytes 4 t to 4 t + 3, as a
 //! little-endian number, are the word of token t. So the word of one token can be had without those before it, and a vocabulary's in one sweep.
 //!
 //! Eight rounds: the best attack published reaches seven, and a watermark needs no more than words that look random (Aumasson 2019, "Too much crypto").

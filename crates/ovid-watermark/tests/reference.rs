@@ -1,4 +1,4 @@
-//! Held against `tools/reference/watermark.py`, which repeats the definitions with Python's hashlib, plain ChaCha and scipy.
+//! Held against `tools/reference/watermark.py`, which repeats the definitions with Python's hashlib, plain `ChaCha` and scipy.
 
 use std::sync::Arc;
 

@@ -200,7 +200,7 @@ mod tests {
                 set: "samples".to_owned(),
                 against: "real".to_owned(),
                 paired: true,
-                mean_difference: (low + high) / 2.0,
+                mean_difference: f64::midpoint(low, high),
                 mean_difference_interval: interval,
                 median_difference: 0.0,
                 median_difference_interval: interval,

@@ -1,4 +1,4 @@
-//! Pages that well-scored links lead to: WebText's stand-in for a human who found the page worth reading (Radford et al. 2019, section 2.1).
+//! Pages that well-scored links lead to: `WebText`'s stand-in for a human who found the page worth reading (Radford et al. 2019, section 2.1).
 
 use std::path::PathBuf;
 

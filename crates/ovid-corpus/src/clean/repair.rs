@@ -82,7 +82,7 @@ fn is_plain(bytes: &[u8]) -> bool {
     // Whole blocks without a branch a byte, so that the compiler can use vectors.
     bytes
         .chunks(256)
-        .all(|block| block.iter().fold(true, |plain, &b| plain & ((b.wrapping_sub(0x20) < 0x5F) | (b == b'\n') | (b == b'\t'))))
+        .all(|block| block.iter().fold(true, |plain, &b| plain & ((b.wrapping_sub(0x20) < 0x5F) || (b == b'\n') || (b == b'\t'))))
 }
 
 /// What becomes of a character: `None` leaves it.

@@ -77,7 +77,7 @@ impl Mixture {
             }
             let (mut inside, mut outside) = (best, far);
             while (inside - outside).abs() > 0.001 {
-                let middle = (inside + outside) / 2.0;
+                let middle = f64::midpoint(inside, outside);
                 if self.holds(counts, middle, level) { inside = middle } else { outside = middle }
             }
             outside
@@ -195,8 +195,8 @@ fn most_likely(Densities { human, machine }: &Densities, counts: &[f64]) -> f64 
         return 1.0;
     }
     for _ in 0..24 {
-        let middle = (low + high) / 2.0;
+        let middle = f64::midpoint(low, high);
         if slope(middle) > 0.0 { low = middle } else { high = middle }
     }
-    (low + high) / 2.0
+    f64::midpoint(low, high)
 }

@@ -16,7 +16,7 @@ pub const N_BUCKETS: usize = 1 << 21;
 const FORMAT: &str = "ovid-detect-hashed";
 const VERSION: &str = "1";
 const MULTIPLIER: u64 = 0x9E37_79B9_7F4A_7C15;
-/// AdaGrad's rate, and the pull towards 0 at each touch of a weight.
+/// `AdaGrad`'s rate, and the pull towards 0 at each touch of a weight.
 const RATE: f32 = 0.5;
 const DECAY: f32 = 1e-6;
 

@@ -35,16 +35,15 @@ pub fn train(
         while sides.iter().any(|(_, _, has_ended)| !has_ended) {
             for (side, (paths, reading, has_ended)) in sides.iter_mut().enumerate() {
                 let text = loop {
-                    match next_kept(reading, keep)? {
-                        Some(text) => break text,
-                        None => {
-                            *has_ended = true;
-                            *reading = texts::read(paths)?;
-                            let Some(first) = next_kept(reading, keep)? else {
-                                return Err(Error::TooFew { what: if side == 1 { "machine" } else { "human" }.to_owned(), n: 0, least: 1 });
-                            };
-                            break first;
-                        }
+                    if let Some(text) = next_kept(reading, keep)? {
+                        break text;
+                    } else {
+                        *has_ended = true;
+                        *reading = texts::read(paths)?;
+                        let Some(first) = next_kept(reading, keep)? else {
+                            return Err(Error::TooFew { what: if side == 1 { "machine" } else { "human" }.to_owned(), n: 0, least: 1 });
+                        };
+                        break first;
                     }
                 };
                 trainer.learn(&text.text, side == 1);

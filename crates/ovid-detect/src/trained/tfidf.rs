@@ -126,9 +126,9 @@ fn solve(rows: &[Row], is_machine: &[bool], width: usize, options: &TfIdfOptions
                     break;
                 }
                 if g > 0.0 {
-                    high = z
+                    high = z;
                 } else {
-                    low = z
+                    low = z;
                 }
                 let step = z - g / (c / (z * (c - z)) + q);
                 z = if step > low && step < high { step } else { f64::midpoint(low, high) };

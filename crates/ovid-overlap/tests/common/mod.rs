@@ -64,7 +64,7 @@ pub fn random_text(draws: Draws, at: u64, n_words: u64, vocabulary: u64) -> Stri
     for i in 0..n_words {
         let bits = draws.bits_at(at + i);
         let word = format!("w{}", u64::from(bits[0]) % vocabulary);
-        text += &if bits[1] % 5 == 0 { word.to_uppercase() } else { word };
+        text += &if bits[1].is_multiple_of(5) { word.to_uppercase() } else { word };
         text += [" ", " ", " ", ", ", " -- ", ".\n", "\u{a0}", "' "][(bits[2] % 8) as usize];
     }
     text

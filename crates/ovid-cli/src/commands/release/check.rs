@@ -47,9 +47,9 @@ impl Check {
         bar.clear();
         let report = report?;
         if voice.json {
-            output::object(&report)?
+            output::object(&report)?;
         } else {
-            output::text(&table(&report))?
+            output::text(&table(&report))?;
         }
         if report.passed { Ok(()) } else { Err(Failure::No) }
     }

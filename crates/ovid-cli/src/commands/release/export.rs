@@ -64,9 +64,9 @@ impl Export {
         match outcome? {
             Outcome::Refused(report) => {
                 if voice.json {
-                    output::object(&report)?
+                    output::object(&report)?;
                 } else {
-                    output::text(&table(&report))?
+                    output::text(&table(&report))?;
                 }
                 Err(Failure::No)
             }

@@ -55,9 +55,9 @@ impl Verify {
         bar.clear();
         let report = report?;
         if voice.json {
-            output::object(&report)?
+            output::object(&report)?;
         } else {
-            show(&report)?
+            show(&report)?;
         }
         if report.verified { Ok(()) } else { Err(Failure::No) }
     }
