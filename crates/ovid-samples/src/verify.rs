@@ -1,7 +1,7 @@
 //! Verification: every sample is made again before the published text is read, and compared to the bit.
 //!
 //! In: a dump's folder, or JSON Lines of samples, and the model. Out: which are the same, which differ and where. A first reading takes how each sample is said to have been made
-//! ([`Recipe`]); its type has no place for the text. The samples are made; then the file is read again and compared.
+//! (`Recipe`); its type has no place for the text. The samples are made; then the file is read again and compared.
 
 mod compare;
 mod recipe;

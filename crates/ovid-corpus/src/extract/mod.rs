@@ -1,7 +1,7 @@
 //! Main text of pages: a page comes in, a document or a row goes out.
 //!
 //! The text is found by the `trafilatura` crate (Barbaresi 2021), with fallback and in its precise mode, which ten-fold cross-validation on the article extraction benchmark prefers to the
-//! other two ([`benchmark`]). Ours are what is cut off before, for speed ([`prepare`]), and how paragraphs are laid out after ([`text`]). No rule names a site or a page.
+//! other two ([`benchmark`]). Ours are what is cut off before, for speed (`prepare`), and how paragraphs are laid out after (`text`). No rule names a site or a page.
 //!
 //! [`extract`] is the plain function. Pages from outside go through [`run`], in processes of their own with limits on memory, stack and time.
 

@@ -29,7 +29,7 @@ mod tests {
     #[test]
     fn counted_by_hand() {
         let texts: Vec<Vec<String>> = ["a b a b", "a b c"].iter().map(|t| t.split(' ').map(String::from).collect()).collect();
-        // Words a b a b a b c; pairs ab ba ab ab bc.
+        // Words a, b, a, b and a, b, c; pairs (a b), (b a), (a b) and (a b), (b c).
         assert_eq!((distinct(&texts, 1), distinct(&texts, 2)), (3.0 / 7.0, 3.0 / 5.0));
         assert_eq!(distinct(&texts, 5), 0.0);
         assert_eq!(repeated(&[1, 2, 1, 2, 1, 2], 2), 1.0 - 2.0 / 5.0);
